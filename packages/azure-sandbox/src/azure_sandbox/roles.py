@@ -1,0 +1,71 @@
+"""Roles: Azure's built-in ones (roles.toml, beside this file) and those that a program declares."""
+
+import tomllib
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Role:
+    id: str
+    name: str
+    actions: tuple[str, ...] = ()
+    not_actions: tuple[str, ...] = ()
+    data_actions: tuple[str, ...] = ()
+    not_data_actions: tuple[str, ...] = ()
+    custom: bool = False
+
+    def definition(self, scope: str = "") -> dict[str, Any]:
+        """The role definition as Resource Manager shows it."""
+        permission = {
+            "actions": list(self.actions),
+            "notActions": list(self.not_actions),
+            "dataActions": list(self.data_actions),
+            "notDataActions": list(self.not_data_actions),
+        }
+        return {
+            "id": f"{scope}/providers/Microsoft.Authorization/roleDefinitions/{self.id}",
+            "name": self.id,
+            "type": "Microsoft.Authorization/roleDefinitions",
+            "properties": {
+                "roleName": self.name,
+                "type": "CustomRole" if self.custom else "BuiltInRole",
+                "assignableScopes": ["/"],
+                "permissions": [permission],
+            },
+        }
+
+
+def custom_role(definition: dict[str, Any]) -> Role:
+    """A role definition that a program declared."""
+    permissions = definition["properties"].get("permissions") or []
+
+    def all_of(key: str) -> tuple[str, ...]:
+        return tuple(action for permission in permissions for action in permission.get(key) or ())
+
+    return Role(
+        id=definition["name"].lower(),
+        name=definition["properties"].get("roleName", definition["name"]),
+        actions=all_of("actions"),
+        not_actions=all_of("notActions"),
+        data_actions=all_of("dataActions"),
+        not_data_actions=all_of("notDataActions"),
+        custom=True,
+    )
+
+
+def _built_in() -> list[Role]:
+    text = Path(__file__).with_name("roles.toml").read_text(encoding="utf-8")
+    return [
+        Role(name=name, **{k: tuple(v) if k != "id" else v for k, v in facts.items()})
+        for name, facts in tomllib.loads(text).items()
+    ]
+
+
+BUILT_IN = _built_in()
+BY_ID = {role.id: role for role in BUILT_IN}
+BY_NAME = {role.name.lower(): role for role in BUILT_IN}
