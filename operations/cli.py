@@ -1,5 +1,34 @@
+"""The command `batch-scoring`: options and messages; the work is done in the modules beside it."""
+
 import sys
+
+import typer
+
+from operations.commands import results, score, send, status, stream, teardown, train
+from operations.errors import OperationError
+
+app = typer.Typer(
+    help="Operate batch scoring: send events, train, score hours, look at jobs and results.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+app.command("send")(send.send)
+app.add_typer(stream.app, name="stream")
+app.command("train")(train.train)
+app.command("register")(train.register)
+app.command("score")(score.score)
+app.command("status")(status.status)
+app.command("logs")(status.logs)
+app.command("results")(results.results)
+app.command("teardown")(teardown.teardown)
 
 
 def main() -> None:
-    sys.exit("not yet")
+    try:
+        app()
+    except OperationError as error:
+        sys.exit(f"batch-scoring: {error}")
+    except KeyboardInterrupt:
+        sys.exit(130)

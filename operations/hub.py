@@ -3,23 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Protocol
 
 from operations import azure
 
-# A publication may hold 1 MB in the Standard tier, its envelope included; the rest is left to Event Hubs' own properties.
+# A publication may hold 1 MB in the Standard tier, its envelope included; the rest is for Event Hubs' own properties.
 BATCH_BYTES = 900_000
 CONTENT_TYPE = "application/vnd.microsoft.servicebus.json"
 VERSION = "2014-01"
-
-
-class Sendable(Protocol):
-    """`body` is the event as its sensor sends it, which need not be JSON; events of one device keep their order."""
-
-    @property
-    def device(self) -> str: ...
-    @property
-    def body(self) -> str: ...
 
 
 class Hub:
@@ -30,14 +20,14 @@ class Hub:
         self._url = f"https://{namespace}.servicebus.windows.net/{hub}/messages"
         self._pool = ThreadPoolExecutor(max_workers=4)
 
-    def send(self, events: Iterable[Sendable]) -> None:
-        """Returns when the hub has taken all of them; the devices side by side, each in its order.
+    def send(self, events: Iterable[tuple[str, bytes]]) -> None:
+        """Takes (device, body) pairs and returns when the hub has all of them; devices side by side, each in its order.
 
         Raises OperationError when the hub refuses a batch.
         """
-        devices: dict[str, list[str]] = {}
-        for event in events:
-            devices.setdefault(event.device, []).append(event.body)
+        devices: dict[str, list[bytes]] = {}
+        for device, body in events:
+            devices.setdefault(device, []).append(body)
         for _ in self._pool.map(self._send_device, devices.items()):
             pass
 
@@ -45,7 +35,7 @@ class Hub:
         self._pool.shutdown()
         self._client.close()
 
-    def _send_device(self, events: tuple[str, list[str]]) -> None:
+    def _send_device(self, events: tuple[str, list[bytes]]) -> None:
         for batch in batches(*events):
             azure.send(
                 self._client,
@@ -58,7 +48,7 @@ class Hub:
             )
 
 
-def batches(device: str, bodies: Iterable[str], limit: int = BATCH_BYTES) -> Iterator[bytes]:
+def batches(device: str, bodies: Iterable[bytes], limit: int = BATCH_BYTES) -> Iterator[bytes]:
     """Request bodies of at most `limit` bytes with the device's events in their order.
 
     One partition key a batch: Event Hubs places a whole batch in one partition. A single event above the limit is a
@@ -67,7 +57,7 @@ def batches(device: str, bodies: Iterable[str], limit: int = BATCH_BYTES) -> Ite
     batch: list[bytes] = []
     size = 0
     for body in bodies:
-        message = json.dumps({"Body": body, "BrokerProperties": {"PartitionKey": device}}).encode()
+        message = json.dumps({"Body": body.decode(), "BrokerProperties": {"PartitionKey": device}}).encode()
         if batch and size + len(message) + 3 > limit:
             yield _array(batch)
             batch, size = [], 0

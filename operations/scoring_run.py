@@ -1,0 +1,159 @@
+"""One run: the features of some hours, scored by a batch job, counted, and committed by a record that comes last."""
+
+import json
+import time
+import uuid
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from operations import azure, jobs, lake
+from operations.errors import OperationError
+from operations.prepare import Prepared, prepare, rows_of
+from operations.stack import Stack
+from operations.windows import Window
+from scoring.contract import Contract
+
+INPUT, OUTPUT = "scoring-input", "scoring-output"
+INPUT_STORE, OUTPUT_STORE = "scoring_input", "scoring_output"
+RECORD = "run.json"
+REJECTED = ".rejected.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Attempt:
+    """Where one attempt at a window reads and writes; no two share a path."""
+
+    window: str
+    number: str
+
+    @property
+    def path(self) -> str:
+        return f"{self.window}/{self.number}"
+
+    @property
+    def rows(self) -> str:
+        """The folder that the job reads: nothing but rows lies in it."""
+        return f"{self.path}/rows"
+
+    @property
+    def source(self) -> str:
+        return f"azureml://datastores/{INPUT_STORE}/paths/{self.rows}/"
+
+    @property
+    def target(self) -> str:
+        return f"azureml://datastores/{OUTPUT_STORE}/paths/{self.path}/predictions.csv"
+
+
+def runs(stack: Stack, window: str = "") -> list[dict[str, Any]]:
+    """Committed runs, of one window or of all, oldest first."""
+    container = azure.container(stack.workspaceAccount, OUTPUT)
+    prefix = f"{window}/" if window else ""
+    paths = [path for path in lake.names(container, prefix) if path.endswith(f"/{RECORD}")]
+    found = [json.loads(data) for data in lake.download(container, paths).values()]
+    return sorted(found, key=lambda run: (run["finished"], run["attempt"]))
+
+
+def already(stack: Stack, window: Window, deployment: str, prepared: Prepared) -> dict[str, Any] | None:
+    """The committed run of the same rows by the same deployment, whose name is the digest of its content; or None."""
+    for run in reversed(runs(stack, window.name)):
+        if run["deployment"] == deployment and run["input"] == prepared.digest:
+            return run
+    return None
+
+
+def attempt(stack: Stack, window: Window) -> Attempt:
+    """The next attempt: counted for the reader, with a random part in case two start at once."""
+    container = azure.container(stack.workspaceAccount, INPUT)
+    with lake.explained(container):
+        taken = [blob.name for blob in container.walk_blobs(name_starts_with=f"{window.name}/", delimiter="/")]
+    return Attempt(window=window.name, number=f"{len(taken) + 1:03d}-{uuid.uuid4().hex[:6]}")
+
+
+def read(stack: Stack, window: Window, contract: Contract, *, rows_a_file: int, allow_missing: bool) -> Prepared:
+    features = lake.features(stack.lakeAccount, window, allow_missing=allow_missing)
+    return prepare(features, contract.feature, rows_a_file=rows_a_file)
+
+
+def upload(stack: Stack, prepared: Prepared, this: Attempt, **facts: Any) -> dict[str, Any]:
+    """Writes the rows, then their manifest: an attempt without a manifest is not whole."""
+    manifest = prepared.manifest(window=this.window, attempt=this.number, **facts)
+    container = azure.container(stack.workspaceAccount, INPUT)
+    lake.upload(container, {f"{this.rows}/{name}": data for name, data in prepared.files.items()})
+    lake.upload(container, {f"{this.path}/manifest.json": _json(manifest)})
+    return manifest
+
+
+def score(
+    stack: Stack,
+    deployment: str,
+    this: Attempt,
+    manifest: Mapping[str, Any],
+    on_status: Callable[[jobs.Job, float], None],
+) -> dict[str, Any]:
+    """Runs the job, checks rows in = scored + rejected, and commits the run. Returns its record.
+
+    Raises JobFailed when the job does not complete, OperationError when the counts differ: then nothing is committed.
+    """
+    properties = jobs.deployment(stack, deployment)
+    began = time.monotonic()
+    job = jobs.follow(stack, jobs.invoke(stack, deployment, source=this.source, target=this.target), on_status)
+    if job.status != "Completed":
+        raise JobFailed(job)
+    seconds = round(time.monotonic() - began, 1)
+    counts = count(outputs(stack, this.path), manifest, f"{OUTPUT}/{this.path} (job {job.name})")
+    environment = properties.get("environmentVariables") or {}
+    record = {
+        "window": this.window,
+        "attempt": this.number,
+        "problem": manifest["problem"],
+        "from": manifest["from"],
+        "to": manifest["to"],
+        "job": job.name,
+        "deployment": deployment,
+        "model": environment.get("MODEL_DIGEST", ""),
+        "code": environment.get("CODE_DIGEST", ""),
+        "input": manifest["digest"],
+        "rows": manifest["rows"],
+        **counts,
+        "seconds": seconds,
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    lake.upload(azure.container(stack.workspaceAccount, OUTPUT), {f"{this.path}/{RECORD}": _json(record)})
+    return record
+
+
+class JobFailed(OperationError):
+    def __init__(self, job: jobs.Job) -> None:
+        super().__init__(f"job {job.name}: {job.status}")
+        self.job = job
+
+
+def outputs(stack: Stack, path: str) -> dict[str, bytes]:
+    """The Parquet files that a job wrote, by name."""
+    container = azure.container(stack.workspaceAccount, OUTPUT)
+    found = lake.download(container, [name for name in lake.names(container, f"{path}/") if name.endswith(".parquet")])
+    return {name.removeprefix(f"{path}/"): data for name, data in found.items()}
+
+
+def count(files: Mapping[str, bytes], manifest: Mapping[str, Any], place: str) -> dict[str, int]:
+    """Rows scored and rejected. Raises OperationError naming the input files whose rows are not all there."""
+    scored = {name.removesuffix(".parquet"): data for name, data in files.items() if not name.endswith(REJECTED)}
+    rejected = {name.removesuffix(REJECTED): data for name, data in files.items() if name.endswith(REJECTED)}
+    wrong = []
+    for entry in manifest["files"]:
+        stem = Path(entry["name"]).stem
+        found = rows_of([part[stem] for part in (scored, rejected) if stem in part])
+        if found != entry["rows"]:
+            wrong.append(f"{entry['name']}: {entry['rows']} rows in, {found} out")
+    stems = {Path(entry["name"]).stem for entry in manifest["files"]}
+    wrong += [f"{stem}: belongs to no input file" for stem in sorted((scored.keys() | rejected.keys()) - stems)]
+    if wrong:
+        raise OperationError(f"{place}: rows in are not rows scored + rejected: {'; '.join(wrong)}. Not committed.")
+    return {"scored": rows_of(list(scored.values())), "rejected": rows_of(list(rejected.values()))}
+
+
+def _json(value: Any) -> bytes:
+    return (json.dumps(value, indent=1) + "\n").encode()
