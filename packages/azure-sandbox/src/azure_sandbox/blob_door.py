@@ -1,0 +1,144 @@
+"""The door in front of Azurite: each request is judged on its own, then passed on as it came.
+
+One client connection is one connection to Azurite. Request heads are parsed; bodies and answers are only passed on, since
+HTTP/1.1 clients do not pipeline.
+"""
+
+import asyncio
+import contextlib
+import ssl
+import uuid
+from collections.abc import AsyncIterator
+from xml.sax.saxutils import escape
+
+from azure_sandbox.blob_access import BlobAccess, Call
+from azure_sandbox.context import Sandbox
+from azure_sandbox.errors import AzureError
+from azure_sandbox.proxy import CHUNK, pipe
+
+LOOPBACK = ssl.create_default_context()
+LOOPBACK.check_hostname = False  # Azurite listens on loopback with a certificate of this sandbox
+LOOPBACK.verify_mode = ssl.CERT_NONE
+
+
+class BlobDoor:
+    def __init__(self, sandbox: Sandbox) -> None:
+        self._sandbox = sandbox
+        self.access = BlobAccess(sandbox)
+
+    async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        azurite: asyncio.StreamWriter | None = None
+        back: asyncio.Task[None] | None = None
+        with contextlib.suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, OSError, ssl.SSLError):
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                call = parse(head)
+                refusal = self._refusal(call)
+                if refusal is None and azurite is None:
+                    port = await self._sandbox.azurite.ready()
+                    answers, azurite = await asyncio.open_connection("127.0.0.1", port, ssl=LOOPBACK, limit=1 << 20)
+                    back = asyncio.create_task(pipe(answers, writer))
+                if refusal is None and azurite is not None:
+                    azurite.write(head)
+                    async for data in _body(reader, call):
+                        azurite.write(data)
+                        await azurite.drain()
+                elif refusal is not None:
+                    await self._refuse(reader, writer, call, refusal)
+        writer.close()
+        if azurite is not None:
+            azurite.close()
+        if back is not None:
+            back.cancel()
+
+    def _refusal(self, call: Call) -> AzureError | None:
+        try:
+            self.access.judge(call)
+        except AzureError as error:
+            return error
+        return None
+
+    async def _refuse(
+        self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, call: Call, error: AzureError
+    ) -> None:
+        """The body is read before the answer: a client that still sends would see a broken pipe and try again."""
+        if "expect" not in call.headers:
+            async for _ in _body(reader, call):
+                pass
+        request_id = str(uuid.uuid4())
+        self._note(call, error, request_id)
+        body = _xml(error, request_id, self._sandbox.clock.stamp())
+        headers = {
+            "Server": "Windows-Azure-Blob/1.0 Microsoft-HTTPAPI/2.0",
+            "x-ms-error-code": error.code,
+            "x-ms-request-id": request_id,
+            "Content-Type": "application/xml",
+            "Content-Length": str(len(body)),
+            **error.headers,
+        }
+        lines = [f"HTTP/1.1 {error.status} {error.code}", *(f"{name}: {value}" for name, value in headers.items())]
+        writer.write("\r\n".join([*lines, "", ""]).encode() + (b"" if call.method == "HEAD" else body))
+        await writer.drain()
+
+    def _note(self, call: Call, error: AzureError, request_id: str) -> None:
+        authorization = call.headers.get("authorization", "")
+        with contextlib.suppress(AzureError):
+            principal = self._sandbox.tokens.principal_of(authorization, AnyAudience())
+            error.details.append({"principal": principal.name})
+        reasons = [detail["message"] for detail in error.details if "message" in detail]
+        names = [detail["principal"] for detail in error.details if "principal" in detail]
+        entry = {
+            "id": request_id,
+            "at": self._sandbox.clock.stamp(),
+            "principal": names[0] if names else call.query.get("skoid"),
+            "method": call.method,
+            "host": f"{call.account}.blob.core.windows.net",
+            "path": call.target.partition("?")[0],
+            "status": error.status,
+            "code": error.code,
+            "message": "; ".join([error.message, *reasons]),
+        }
+        self._sandbox.store.record(entry)
+
+
+class AnyAudience(frozenset[str]):
+    """For the log: who it was, whatever the token was meant for."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+def parse(head: bytes) -> Call:
+    line, *lines = head[:-4].decode("latin-1").split("\r\n")
+    method, target, _ = line.split(" ")
+    headers = {}
+    for text in lines:
+        name, _, value = text.partition(":")
+        headers[name.strip().lower()] = value.strip()
+    account = headers.get("host", "").split(".")[0].lower()
+    return Call(method=method, account=account, target=target, headers=headers)
+
+
+async def _body(reader: asyncio.StreamReader, call: Call) -> AsyncIterator[bytes]:
+    """The request's body in pieces, chunk sizes included when it comes in chunks."""
+    if "chunked" in call.headers.get("transfer-encoding", "").lower():
+        while True:
+            size = await reader.readline()
+            length = int(size.split(b";")[0], 16)
+            yield size + await reader.readexactly(length + 2)
+            if length == 0:
+                return
+    left = int(call.headers.get("content-length") or 0)
+    while left:
+        data = await reader.read(min(left, CHUNK))
+        if not data:
+            raise asyncio.IncompleteReadError(b"", left)
+        left -= len(data)
+        yield data
+
+
+def _xml(error: AzureError, request_id: str, time: str) -> bytes:
+    """As the service writes it, byte order mark included."""
+    return (
+        f'\ufeff<?xml version="1.0" encoding="utf-8"?><Error><Code>{error.code}</Code>'
+        f"<Message>{escape(error.message)}\nRequestId:{request_id}\nTime:{time}</Message></Error>"
+    ).encode()

@@ -1,0 +1,142 @@
+"""Starts, finds, asks and ends the process of a sandbox. Only the standard library: every command waits for this import."""
+
+import contextlib
+import fcntl
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from azure_sandbox import processes
+
+START = 30.0  # seconds before a start that says nothing counts as failed
+
+
+class NotRunning(Exception):
+    pass
+
+
+def running(state: Path) -> dict[str, Any] | None:
+    """`pid` and ports of the process that serves this state folder, or None."""
+    note = state / "server.json"
+    if not note.exists() or not _held(state / "lock"):
+        return None
+    return json.loads(note.read_text())
+
+
+def start(state: Path, *, clock: str | None = None, speed: float | None = None) -> dict[str, Any]:
+    """The running server, started when there is none. Several callers at once start one."""
+    state.mkdir(parents=True, exist_ok=True)
+    ignore = state / ".gitignore"
+    if not ignore.exists():
+        ignore.write_text("*\n")
+    with open(state / "start.lock", "w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        return running(state) or _launch(state, clock, speed)
+
+
+def _launch(state: Path, clock: str | None, speed: float | None) -> dict[str, Any]:
+    (state / "server.json").unlink(missing_ok=True)
+    command = [sys.executable, "-P", "-m", "azure_sandbox.server", "--state", str(state)]
+    command += ["--clock", clock] if clock else []
+    command += ["--speed", str(speed)] if speed is not None else []
+    log_file = state / "server.log"
+    with open(log_file, "ab") as log:
+        start_of_log = log.tell()
+        process = subprocess.Popen(
+            command, cwd=state, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log
+        )
+    until = time.monotonic() + START
+    while time.monotonic() < until:
+        found = running(state)
+        if found and found["pid"] == process.pid:
+            return found
+        if process.poll() is not None:
+            break
+        time.sleep(0.02)
+    with open(log_file, "rb") as log:
+        log.seek(start_of_log)
+        tail = log.read().decode(errors="replace")[-2000:]
+    message = f"the sandbox in {state} did not start (exit {process.poll()}); the end of {log_file}:\n{tail}"
+    raise NotRunning(message)
+
+
+def stop(state: Path) -> bool:
+    """Ends the server and whatever it started, by process id. False when nothing ran."""
+    found = running(state)
+    if found:
+        os.kill(found["pid"], signal.SIGTERM)
+        until = time.monotonic() + 20
+        while _held(state / "lock") and time.monotonic() < until:
+            time.sleep(0.05)
+        if _held(state / "lock"):
+            os.kill(found["pid"], signal.SIGKILL)
+    jobs = list((state / "jobs").glob("*/process.json"))
+    for note in [state / "azurite" / "process.json", *jobs]:
+        if note.exists():
+            processes.end(json.loads(note.read_text())["pid"], str(note.parent))
+            note.unlink(missing_ok=True)
+    (state / "server.json").unlink(missing_ok=True)
+    return found is not None
+
+
+def reset(state: Path) -> None:
+    """Ends everything and removes the state folder, if it is one."""
+    stop(state)
+    if not state.exists():
+        return
+    if not (state / "sandbox.db").exists() and any(state.iterdir()) and not (state / "server.log").exists():
+        message = f"{state} is no state folder of a sandbox; nothing was removed"
+        raise NotRunning(message)
+    shutil.rmtree(state)
+
+
+def ask(state: Path, path: str, body: dict[str, Any] | None = None) -> Any:
+    """GET, or POST with a body, to the running server's control interface; ValueError with its words when it refuses."""
+    found = running(state)
+    if found is None:
+        message = f"no sandbox runs in {state}; start it with `azure-sandbox up`"
+        raise NotRunning(message)
+    request = urllib.request.Request(f"http://127.0.0.1:{found['control']}{path}")
+    if body is not None:
+        request.data = json.dumps(body).encode()
+        request.add_header("x-sandbox-key", (state / "keys" / "control").read_text())
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    try:
+        with opener.open(request, timeout=600) as answer:
+            return json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            text = error.read().decode(errors="replace")
+        with contextlib.suppress(ValueError, KeyError):
+            text = json.loads(text)["error"]
+        raise ValueError(text) from None
+
+
+def _held(lock: Path) -> bool:
+    """Whether a living process holds the lock."""
+    with _opened(lock) as file:
+        if file is None:
+            return False
+        try:
+            fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+        return False
+
+
+@contextlib.contextmanager
+def _opened(path: Path) -> Iterator[Any]:
+    try:
+        with open(path) as file:
+            yield file
+    except FileNotFoundError:
+        yield None

@@ -1,0 +1,11 @@
+"""The services of a sandbox: where each is hooked into Resource Manager, the hosts and the clock."""
+
+from azure_sandbox import storage
+from azure_sandbox.blobs import Blobs
+from azure_sandbox.context import Sandbox
+from azure_sandbox.web import Web
+
+
+def install(sandbox: Sandbox, web: Web) -> None:
+    blobs = Blobs(sandbox)
+    storage.install(sandbox, blobs)
