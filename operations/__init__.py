@@ -1,1 +1,4 @@
-"""The `batch-scoring` command: sends events, trains, scores, shows results. Talks to Azure's APIs; on files, to the two engines."""
+"""The `batch-scoring` command: sends, trains, scores, shows results.
+
+It talks to Azure's APIs; on files, to the two engines.
+"""

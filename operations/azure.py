@@ -24,7 +24,7 @@ REPEATABLE = IDEMPOTENT | {"POST"}
 
 @cache
 def credential() -> "TokenCredential":
-    """Whoever azure-identity finds: environment, workload or managed identity (AZURE_CLIENT_ID picks one), Azure CLI."""
+    """Whoever azure-identity finds: environment, workload or managed identity (AZURE_CLIENT_ID picks it), Azure CLI."""
     from azure.identity import DefaultAzureCredential
 
     return DefaultAzureCredential()
@@ -68,7 +68,7 @@ def send(
     from azure.core.exceptions import AzureError, ClientAuthenticationError
     from azure.core.rest import HttpRequest
 
-    request = HttpRequest(method, url, params=params, json=json, content=content, headers=headers)
+    request = HttpRequest(method, url, params=params, json=json, content=content, headers=dict(headers or {}))
     try:
         answer = client.send_request(request, retry_on_methods=repeat)
     except ClientAuthenticationError as error:
@@ -95,7 +95,7 @@ def pages(client: "PipelineClient", url: str, version: str, **params: str) -> li
 
 
 def container(account: str, name: str) -> "ContainerClient":
-    """A container of a storage account, by the blob endpoint, which an account with hierarchical namespace serves too."""
+    """A container by its blob endpoint, which an account with hierarchical namespace has too."""
     from azure.storage.blob import ContainerClient
 
     return ContainerClient(f"https://{account}.blob.core.windows.net", name, credential=credential())

@@ -34,7 +34,7 @@ class SystemClock:
 
 
 class SharedClock:
-    """A clock behind a URL: GET tells {"now", "speed"}; POST {"to": …} returns when everything up to then has happened."""
+    """A clock behind a URL: GET tells {"now", "speed"}; POST {"to": …} returns when all up to then has happened."""
 
     def __init__(self, url: str) -> None:
         import requests

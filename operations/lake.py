@@ -29,7 +29,7 @@ def features(account: str, window: Window, *, allow_missing: bool = False) -> di
     if missing and not (allow_missing and paths):
         raise OperationError(
             f"{container.url}: no features in {_some(missing)} ({len(missing)} of {len(window.hours)} hours); expected "
-            "Parquet files. Has the stream job passed these hours? (batch-scoring status) --allow-missing leaves them out."
+            "Parquet files. Has the stream job come so far (batch-scoring status)? --allow-missing leaves them out."
         )
     return download(container, paths)
 
@@ -65,7 +65,7 @@ def upload(container: "ContainerClient", files: Mapping[str, bytes]) -> None:
         list(pool.map(one, files.items()))
 
 
-class explained:  # noqa: N801 - reads as a phrase
+class explained:
     """Turns Azure's refusal into one error that names the blob or container."""
 
     def __init__(self, container: "ContainerClient | BlobClient", path: str = "") -> None:

@@ -5,6 +5,7 @@ import io
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import pyarrow as pa
@@ -77,7 +78,9 @@ def read(name: str, data: bytes, row: Row) -> pa.Table:
     missing = [column for column in schema.names if column not in table.column_names]
     if missing:
         found = ", ".join(table.column_names)
-        raise OperationError(f"{name}: column {', '.join(missing)} is missing; found {found}; expected row {row.name!r}.")
+        raise OperationError(
+            f"{name}: column {', '.join(missing)} is missing; found {found}; expected row {row.name!r}."
+        )
     columns = []
     for field in schema:
         try:
@@ -96,23 +99,23 @@ def distinct(table: pa.Table, row: Row) -> pa.Table:
     cannot be told apart, so all of them stay.
     """
     key = list(row.key)
-    whole = pc.is_valid(table.column(key[0]))
+    whole = pc.field(key[0]).is_valid()
     for name in key[1:]:
-        whole = pc.and_(whole, pc.is_valid(table.column(name)))
+        whole = whole & pc.field(name).is_valid()
     table = table.append_column(_ORDER, pa.array(range(table.num_rows), pa.int64()))
     most = [(MOST_EVENTS, "descending")] if MOST_EVENTS in row.names else []
     keyed = table.filter(whole).sort_by([*((name, "ascending") for name in key), *most, (_ORDER, "descending")])
     keyed = keyed.set_column(keyed.num_columns - 1, _ORDER, pa.array(range(keyed.num_rows), pa.int64()))
     first = keyed.group_by(key, use_threads=False).aggregate([(_ORDER, "min")]).column(f"{_ORDER}_min")
     kept = keyed.take(first)
-    return pa.concat_tables([kept, table.filter(pc.invert(whole))]).drop_columns([_ORDER]).combine_chunks()
+    return pa.concat_tables([kept, table.filter(~whole)]).drop_columns([_ORDER]).combine_chunks()
 
 
 def balanced(table: pa.Table, most: int) -> list[pa.Table]:
     """The rows in order, in as few pieces as hold `most` rows each; their sizes differ by one row at most."""
     count = math.ceil(table.num_rows / most)
     edges = [table.num_rows * index // count for index in range(count + 1)] if count else [0]
-    return [table.slice(start, end - start) for start, end in zip(edges, edges[1:], strict=False)]
+    return [table.slice(start, end - start) for start, end in pairwise(edges)]
 
 
 def parquet(table: pa.Table) -> bytes:

@@ -61,7 +61,9 @@ def first_start(clock: Clock, day: datetime | None, midnight: datetime) -> datet
         return next_boundary(now)
     start = midnight if day is None else day
     if start < now:
-        raise OperationError(f"--day {start:%Y-%m-%d}: has begun, the clock shows {now:%Y-%m-%d %H:%M}Z; expected a later day.")
+        raise OperationError(
+            f"--day {start:%Y-%m-%d}: has begun, the clock shows {now:%Y-%m-%d %H:%M}Z; expected a later day."
+        )
     return start
 
 
@@ -77,7 +79,7 @@ def play(
     clock: Clock,
     on_progress: Callable[[Progress], None],
 ) -> Progress:
-    """Sends every minute's deliveries when the clock shows that minute, and leaves the clock at the simulation's end."""
+    """Sends a minute's deliveries when the clock shows that minute; leaves the clock at the simulation's end."""
     total, sent, began = sum(simulation.counts.values()), 0, time.monotonic()
     progress = Progress(sent=0, total=total, moment=simulation.start, seconds=0.0)
     for moment, deliveries in groupby(simulation.deliveries(), key=lambda delivery: delivery[0]):

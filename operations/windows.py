@@ -49,5 +49,7 @@ def window(start: str, end: str) -> Window:
         if found != found.replace(minute=0, second=0, microsecond=0):
             raise OperationError(f"{option} {text}: not a whole hour; features lie in folders of an hour.")
     if first >= last:
-        raise OperationError(f"--from {start} --to {end}: nothing lies between them; --to is the hour after the last one.")
+        raise OperationError(
+            f"--from {start} --to {end}: nothing lies between them; --to is the hour after the last one."
+        )
     return Window(start=first, end=last)

@@ -14,7 +14,9 @@ StackName = Annotated[str, typer.Option("--stack", "-s", help="Pulumi stack whos
 Outputs = Annotated[
     Path | None, typer.Option("--outputs", help="Read the outputs from this file (pulumi stack output --json) instead.")
 ]
-Problem = Annotated[str | None, typer.Option("--problem", help="A folder of scoring/. Default: the stack's, or sensors.")]
+Problem = Annotated[
+    str | None, typer.Option("--problem", help="A folder of scoring/. Default: the stack's, or sensors.")
+]
 
 DEFAULT_STACK = "local"
 DEFAULT_PROBLEM = "sensors"

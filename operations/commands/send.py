@@ -13,7 +13,18 @@ import typer
 from operations import problem as problems
 from operations import send as sending
 from operations.clock import clock, next_midnight
-from operations.commands.options import DEFAULT_PROBLEM, DEFAULT_STACK, Outputs, Problem, StackName, err, out, progress as bar
+from operations.commands.options import (
+    DEFAULT_PROBLEM,
+    DEFAULT_STACK,
+    Outputs,
+    Problem,
+    StackName,
+    err,
+    out,
+)
+from operations.commands.options import (
+    progress as bar,
+)
 from operations.errors import OperationError
 from operations.stack import load
 
@@ -22,9 +33,12 @@ def send(
     stack: StackName = DEFAULT_STACK,
     outputs: Outputs = None,
     problem: Problem = None,
-    to: Annotated[str | None, typer.Option(help="A file (JSON lines), or - for stdout, instead of the stack's hub.")] = None,
+    to: Annotated[
+        str | None, typer.Option(help="A file (JSON lines), or - for stdout, instead of the stack's hub.")
+    ] = None,
     day: Annotated[
-        datetime | None, typer.Option(formats=["%Y-%m-%d"], help="Day to play. Default: the next midnight of the clock.")
+        datetime | None,
+        typer.Option(formats=["%Y-%m-%d"], help="Day to play. Default: the next midnight of the clock."),
     ] = None,
     hours: Annotated[float, typer.Option(min=0.1, help="How long to send, in hours.")] = 24.0,
     devices: Annotated[int, typer.Option(min=1, help="Number of devices.")] = 3,
@@ -53,9 +67,10 @@ def _to_hub(name: str, outputs: Path | None, day: datetime | None, plant: dict[s
     pace = clock()
     start = sending.first_start(pace, day, next_midnight(pace.now()))
     simulation = _simulate(stack.problem, start, plant)
-    err.print(f"{sum(simulation.counts.values()):,} events to {stack.eventHubNamespace}/{stack.eventHub}, from {start:%Y-%m-%d %H:%M}Z")
+    total = sum(simulation.counts.values())
+    err.print(f"{total:,} events to {stack.eventHubNamespace}/{stack.eventHub}, from {start:%Y-%m-%d %H:%M}Z")
     hub = Hub(stack.eventHubNamespace, stack.eventHub)
-    with bar(sum(simulation.counts.values())) as show:
+    with bar(total) as show:
         progress = sending.play(
             simulation, hub.send, pace, lambda now: show(now.sent, f"{now.moment:%H:%M} {now.rate:,.0f} events/s")
         )
@@ -101,4 +116,3 @@ def _tell(
     kinds = " + ".join(f"{count:,} {kind}" for kind, count in simulation.counts.items())
     console = err if to_stderr else out
     console.print(f"{progress.sent:,} sent = {kinds}, in {progress.seconds:.1f} s ({progress.rate:,.0f} events/s)")
-

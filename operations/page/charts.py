@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import pairwise
 from statistics import median
 
 from markupsafe import Markup
@@ -27,7 +28,7 @@ class Band:
 
 @dataclass(frozen=True, kw_only=True)
 class Series:
-    """What the scores say of one sensor, in the order of time; `threshold` is the score from which a window is an anomaly."""
+    """The scored windows of one sensor in the order of time; above `threshold` a score is an anomaly."""
 
     key: tuple[str, ...]
     value_name: str
@@ -126,8 +127,8 @@ def _line(kind: str, series: Series, values: Sequence[float | None], across: Sca
 
 
 def _gap(times: Sequence[datetime]) -> timedelta:
-    steps = [after - before for before, after in zip(times, times[1:], strict=False)]
-    return 1.5 * median(steps) if steps else timedelta(0)
+    steps = [(after - before).total_seconds() for before, after in pairwise(times)]
+    return timedelta(seconds=1.5 * median(steps)) if steps else timedelta(0)
 
 
 def _bands(series: Series, across: Scale, top: float, bottom: float) -> list[Markup]:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from itertools import groupby
+from itertools import groupby, pairwise
 from pathlib import Path
 
 from markupsafe import Markup
@@ -85,7 +85,7 @@ class _Group:
 
 
 def render(page: Page, *, most_charts: int = MOST_CHARTS) -> str:
-    """The whole HTML document. Every series is in the overview; the `most_charts` with the highest scores are drawn large."""
+    """The whole HTML document: every series in the overview, the `most_charts` with most anomalies drawn large."""
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
     groups = list(_groups(page, most_charts))
@@ -133,13 +133,15 @@ def caption(series: Series) -> str:
     found = f"Flagged: {', '.join(spans(flagged, _step(series.times)))}." if flagged else "Nothing flagged."
     if series.bands:
         found += (
-            " Injected: " + ", ".join(f"{band.kind} {band.start:%H:%M}–{band.end:%H:%M}" for band in series.bands) + "."
+            " Injected: "
+            + ", ".join(f"{band.kind} {band.start:%H:%M} to {band.end:%H:%M}" for band in series.bands)
+            + "."
         )
     return found
 
 
 def spans(times: Sequence[datetime], step: timedelta) -> list[str]:
-    """Neighbouring times, `step` apart, joined: ["03:10–03:55 (10 windows)", "14:20"]."""
+    """Neighbouring times, `step` apart, joined: ["03:10 to 03:55 (10 windows)", "14:20"]."""
     found: list[list[datetime]] = []
     for time in times:
         if found and time - found[-1][-1] <= step:
@@ -147,9 +149,10 @@ def spans(times: Sequence[datetime], step: timedelta) -> list[str]:
         else:
             found.append([time])
     return [
-        f"{run[0]:%H:%M}" if len(run) == 1 else f"{run[0]:%H:%M}–{run[-1]:%H:%M} ({len(run)} windows)" for run in found
+        f"{run[0]:%H:%M}" if len(run) == 1 else f"{run[0]:%H:%M} to {run[-1]:%H:%M} ({len(run)} windows)"
+        for run in found
     ]
 
 
 def _step(times: Sequence[datetime]) -> timedelta:
-    return min((after - before for before, after in zip(times, times[1:], strict=False)), default=timedelta(0))
+    return min((after - before for before, after in pairwise(times)), default=timedelta(0))

@@ -63,7 +63,7 @@ def time_ticks(begin: datetime, end: datetime, most: int = 9) -> list[datetime]:
 def number(value: float | None) -> str:
     """A short number: 1,234 · 12.3 · 0.012."""
     if value is None or not math.isfinite(value):
-        return "–"
+        return "no value"
     if value == int(value) and abs(value) < 1e9:
         return f"{int(value):,}"
     return f"{value:,.1f}" if abs(value) >= 100 else f"{value:.3g}"

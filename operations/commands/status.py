@@ -1,0 +1,57 @@
+"""batch-scoring status, logs"""
+
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from operations import jobs, monitor
+from operations.clock import clock
+from operations.commands.options import DEFAULT_STACK, Outputs, StackName, out
+from operations.commands.score import failure
+from operations.stack import load
+
+
+def status(
+    stack: StackName = DEFAULT_STACK,
+    outputs: Outputs = None,
+    most: Annotated[int, typer.Option("--jobs", min=1, help="At most this many jobs, newest first.")] = 10,
+) -> None:
+    """Show the stream job with its metrics and watermark, the batch jobs with their states, and the cluster's nodes."""
+    chosen = load(stack, outputs)
+    now = clock().now()
+    stream = monitor.stream(chosen, now)
+    out.print(f"stream job {stream.name}: {stream.state} at {now:%Y-%m-%d %H:%M}Z")
+    if stream.watermark is not None and stream.delay is not None:
+        seconds = stream.delay.total_seconds()
+        out.print(f"  results up to {stream.watermark:%Y-%m-%d %H:%M:%S}Z, watermark delay {seconds:.0f} s")
+    else:
+        out.print("  no watermark in the last 30 minutes")
+    for name, total in stream.metrics.items():
+        out.print(f"  {name:<24}{total:>12,}  in the last two days")
+    count, states = jobs.nodes(chosen)
+    busy = ", ".join(f"{value} {key.removesuffix('NodeCount')}" for key, value in states.items() if value)
+    out.print(f"cluster {chosen.cluster}: {count} nodes{f' ({busy})' if busy else ''}")
+    _jobs(jobs.recent(chosen)[:most])
+
+
+def logs(job: str, stack: StackName = DEFAULT_STACK, outputs: Outputs = None) -> None:
+    """Show a job's logs, and what its failure means."""
+    chosen = load(stack, outputs)
+    found = jobs.get(chosen, job)
+    for name, text in jobs.logs(chosen, job).items():
+        out.print(f"=== {name}")
+        out.print(text.rstrip())
+    out.print(f"=== job {job}: {found.status}")
+    if found.status == "Failed":
+        out.print(failure(chosen, job))
+
+
+def _jobs(found: list[jobs.Job]) -> None:
+    table = Table("job", "state", "started", box=None)
+    for job in found:
+        context = job.properties.get("properties") or {}
+        table.add_row(
+            job.name, job.status, str(context.get("StartTimeUtc") or job.properties.get("startTimeUtc") or "")
+        )
+    out.print(table if found else "no jobs")
