@@ -1,7 +1,6 @@
 """Roles: Azure's built-in ones (roles.toml, beside this file) and those that a program declares."""
 
 import tomllib
-
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -61,7 +60,13 @@ def custom_role(definition: dict[str, Any]) -> Role:
 def _built_in() -> list[Role]:
     text = Path(__file__).with_name("roles.toml").read_text(encoding="utf-8")
     return [
-        Role(name=name, **{k: tuple(v) if k != "id" else v for k, v in facts.items()})
+        Role(
+            id=facts["id"],
+            name=name,
+            actions=tuple(facts.get("actions", ())),
+            not_actions=tuple(facts.get("not_actions", ())),
+            data_actions=tuple(facts.get("data_actions", ())),
+        )
         for name, facts in tomllib.loads(text).items()
     ]
 

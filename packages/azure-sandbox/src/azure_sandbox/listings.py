@@ -1,0 +1,141 @@
+"""Collections, and the few addresses that are no resources: subscriptions, tenants, role definitions."""
+
+import re
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from azure_sandbox.directory import Principal
+from azure_sandbox.errors import AzureError
+from azure_sandbox.ids import GROUP, SUBSCRIPTION, group_of, kind_of, name_of, normal, parent_of, type_of
+from azure_sandbox.roles import BUILT_IN, BY_ID
+from azure_sandbox.rules import TYPES
+from azure_sandbox.rules.types import Body, World, dig
+
+Answer = tuple[int, Any, dict[str, str]]
+ROLE_DEFINITIONS = re.compile(r"(.*)/providers/microsoft\.authorization/roledefinitions(?:/([^/]+))?", re.IGNORECASE)
+FILTER = re.compile(r"(\w+)(?:\(\)|\s+eq\s+'([^']*)'|\('([^']*)'\))?", re.IGNORECASE)
+
+
+def special(world: World, method: str, path: str, query: Mapping[str, str], who: Principal) -> Answer | None:
+    lower, directory = path.lower(), world.directory
+    if method != "GET":
+        return None
+    if lower == "/tenants":
+        tenant = {"id": f"/tenants/{directory.tenant_id}", "tenantId": directory.tenant_id, "displayName": "Sandbox"}
+        return 200, {"value": [tenant]}, {}
+    subscriptions = [directory.subscription_id, *world.store.value("subscriptions", [])]
+    if lower == "/subscriptions":
+        return 200, {"value": [_subscription(world, s) for s in dict.fromkeys(subscriptions)]}, {}
+    if kind_of(path) == SUBSCRIPTION and lower.count("/") == 2:
+        if name_of(lower) not in [s.lower() for s in subscriptions]:
+            raise AzureError(404, "SubscriptionNotFound", f"The subscription '{name_of(path)}' could not be found.")
+        return 200, _subscription(world, name_of(path)), {}
+    match = ROLE_DEFINITIONS.fullmatch(path)
+    if match:
+        return _role_definitions(world, path, match[1], match[2], query, who)
+    return None
+
+
+def collection(
+    world: World, path: str, query: Mapping[str, str], who: Principal, show: Callable[[Body], Body]
+) -> Answer:
+    """`{"value": [...]}`; directly below a subscription or group only what the caller may read, else a refusal."""
+    kind, above = kind_of(path + "/-"), parent_of(path + "/-")
+    if kind_of(above) in (SUBSCRIPTION, GROUP) and kind.startswith("microsoft.authorization/"):
+        world.access.require(who.object_id, f"{type_of(path + '/-')}/read", above)
+    if path.lower().endswith("/resources") and "/providers/" not in path.lower():
+        above = path.rsplit("/", 1)[0]
+        found = [
+            r for r in world.store.resources(above) if _top(r) and not kind_of(r["id"]).startswith("microsoft.auth")
+        ]
+    elif path.lower().endswith("/resourcegroups"):
+        above, found = path.rsplit("/", 1)[0], world.store.resources(path.rsplit("/", 1)[0], GROUP)
+    else:
+        if kind not in TYPES:
+            raise AzureError(
+                404, "InvalidResourceType", f"The resource type '{type_of(path + '/-')}' could not be found."
+            )
+        found = _below(world, kind, above, path)
+    if group_of(path) and world.store.resource(group_of(path)) is None:
+        raise AzureError(
+            404, "ResourceGroupNotFound", f"Resource group '{name_of(group_of(path))}' could not be found."
+        )
+    if kind_of(above) in (SUBSCRIPTION, GROUP):
+        may = [r for r in found if world.access.allows(who.object_id, f"{_action(r)}/read", r["id"])]
+    else:
+        world.access.require(who.object_id, f"{TYPES[kind].name}/read", above)
+        may = found
+    return 200, {"value": [show(resource) for resource in _asked(may, query)]}, {}
+
+
+def _below(world: World, kind: str, above: str, path: str) -> list[Body]:
+    if kind.endswith("/codes/versions") and world.find(above) is None:
+        # azure-ai-ml looks for code of the same hash under any name
+        return world.store.resources(parent_of(above), kind)
+    found = world.store.resources(above, kind)
+    if kind.startswith(("microsoft.authorization/", "microsoft.insights/diagnosticsettings")):
+        inherited = [
+            r for r in world.store.resources(kind=kind) if normal(above).startswith(normal(parent_of(r["id"])))
+        ]
+        return [*found, *(r for r in inherited if r not in found)]
+    if kind_of(above) not in (SUBSCRIPTION, GROUP):
+        if world.find(above) is None and not TYPES[kind_of(above)].implicit:
+            raise AzureError(404, "ParentResourceNotFound", f"The parent resource '{above}' could not be found.")
+        return [r for r in found if normal(parent_of(r["id"])) == normal(above)]
+    return found
+
+
+def _asked(found: list[Body], query: Mapping[str, str]) -> list[Body]:
+    """The filters that clients use: hash, isDefault, $filter (assignments), $orderBy createdtime, $top."""
+    if query.get("hash"):
+        found = [
+            r
+            for r in found
+            if query["hash"] in (dig(r, "properties.properties.hash_sha256"), dig(r, "properties.properties.hash"))
+        ]
+    if query.get("isDefault"):
+        found = [r for r in found if str(dig(r, "properties.isDefault")).lower() == query["isDefault"].lower()]
+    for name, equal, of in FILTER.findall(query.get("$filter", "")):
+        value = (equal or of).lower()
+        if name.lower() in ("principalid", "assignedto") and value:
+            found = [r for r in found if str(dig(r, "properties.principalId")).lower() == value]
+    if "createdtime desc" in query.get("$orderBy", query.get("orderBy", "")).lower():
+        found = sorted(found, key=lambda r: str(dig(r, "systemData.createdAt")), reverse=True)
+    return found[: int(query["$top"])] if query.get("$top", "").isdigit() else found
+
+
+def _role_definitions(
+    world: World, path: str, scope: str, name: str | None, query: Mapping[str, str], who: Principal
+) -> Answer | None:
+    if name and name.lower() not in BY_ID:
+        return None  # a declared one is a resource like any other
+    world.access.require(who.object_id, "Microsoft.Authorization/roleDefinitions/read", scope or "/")
+    if name:
+        return 200, BY_ID[name.lower()].definition(scope), {}
+    found = [role.definition(scope) for role in BUILT_IN]
+    found += world.store.resources(kind="microsoft.authorization/roledefinitions")
+    wanted = re.search(r"roleName\s+eq\s+'([^']*)'", query.get("$filter", ""), re.IGNORECASE)
+    if wanted:
+        found = [d for d in found if d["properties"]["roleName"].lower() == wanted[1].lower()]
+    return 200, {"value": found}, {}
+
+
+def _subscription(world: World, subscription_id: str) -> Body:
+    return {
+        "id": f"/subscriptions/{subscription_id}",
+        "subscriptionId": subscription_id,
+        "tenantId": world.directory.tenant_id,
+        "displayName": "Sandbox",
+        "state": "Enabled",
+        "authorizationSource": "RoleBased",
+    }
+
+
+def _top(resource: Body) -> bool:
+    """Directly in its group: `.../providers/A.B/c/name`."""
+    return len(normal(resource["id"]).split("/")) == 9
+
+
+def _action(resource: Body) -> str:
+    kind = type_of(resource["id"])
+    return "Microsoft.Resources/subscriptions/resourceGroups" if kind.lower() == GROUP else kind
