@@ -1,0 +1,1 @@
+"""The rules that every preview and every `up` enforces. docs/policies.md lists them."""
