@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import os
 import textwrap
+import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -94,3 +97,26 @@ def job(tmp_path: Path) -> Job:
     job = Job(tmp_path)
     job.script(ECHO)
     return job
+
+
+@pytest.fixture
+def gone():
+    return _gone
+
+
+def _gone(pid: int, seconds: float = 5.0) -> bool:
+    """The process has ended (a zombie has) within `seconds`."""
+    limit = time.monotonic() + seconds
+    while time.monotonic() < limit:
+        try:
+            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+        except OSError:
+            with suppress(ProcessLookupError):
+                os.kill(pid, 0)
+                time.sleep(0.05)
+                continue
+            return True
+        if state == "Z":
+            return True
+        time.sleep(0.05)
+    return False

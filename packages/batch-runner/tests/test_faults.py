@@ -4,33 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
-import sys
-import threading
 import time
 from contextlib import suppress
-from pathlib import Path
 
 import pytest
-
-
-def gone(pid: int, seconds: float = 5.0) -> bool:
-    """The process has ended (a zombie has) within `seconds`."""
-    limit = time.monotonic() + seconds
-    while time.monotonic() < limit:
-        try:
-            state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-        except OSError:
-            with suppress(ProcessLookupError):
-                os.kill(pid, 0)
-                time.sleep(0.05)
-                continue
-            return True
-        if state == "Z":
-            return True
-        time.sleep(0.05)
-    return False
-
 
 POISON = """
     import ctypes, os, signal, sys, time
@@ -116,7 +93,7 @@ def test_a_flaky_mini_batch_succeeds_when_tried_again_and_counts_once(job):
     assert job.rows() == ["a", "b", "c"]
 
 
-def test_run_is_stopped_at_its_timeout_with_all_it_started_and_tried_again(job):
+def test_run_is_stopped_at_its_timeout_with_all_it_started_and_tried_again(job, gone):
     job.script("""
         import os, subprocess, sys, time
         def init(): pass
@@ -249,82 +226,6 @@ def test_shutdown_that_fails_is_reported_and_does_not_fail_the_job(job):
     job.files("a")
     assert job.run().status == "Completed"
     assert "shutdown() failed: OSError: cannot close" in job.log("user/error.txt")
-
-
-SLEEPER = """
-    import os, subprocess, sys, time
-    def init(): pass
-    def run(mini_batch):
-        if mini_batch[0].endswith("a"):
-            return ["quick"]
-        child = subprocess.Popen([sys.executable, "-S", "-c", "import time; time.sleep(600)"])
-        with open(os.environ["PIDS"] + ".tmp", "w") as file:
-            file.write(f"{os.getpid()} {child.pid}")
-        os.rename(os.environ["PIDS"] + ".tmp", os.environ["PIDS"])
-        time.sleep(600)
-"""
-
-
-@pytest.mark.parametrize(
-    ("number", "code"),
-    [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGKILL, -signal.SIGKILL)],
-    ids=["ctrl-c", "sigterm", "parent-killed"],
-)
-def test_no_process_and_no_output_is_left_when_the_job_is_ended(job, number, code):
-    job.script(SLEEPER)
-    job.files("a", "b")
-    pids = job.root / "pids"
-    folders = [f"--{name}={job.root / name}" for name in ("code", "model", "input", "output", "logs")]
-    settings = job.root / "deployment.yml"
-    settings.write_text("settings: {mini_batch_size: 1, retry_settings: {timeout: 600}}")
-    command = [sys.executable, "-m", "batch_runner", "--script=score.py", f"--env=PIDS={pids}", *folders]
-    with subprocess.Popen([*command, f"--settings={settings}"], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE) as p:
-        limit = time.monotonic() + 10
-        while not pids.exists() and time.monotonic() < limit:
-            time.sleep(0.02)
-        workers = [int(pid) for pid in pids.read_text().split()]
-        p.send_signal(number)
-        assert p.wait(5) == code
-    assert all(gone(pid) for pid in workers)
-    assert job.written() == []
-
-
-def test_a_job_can_be_cancelled(job):
-    job.script(SLEEPER)
-    job.files("a", "b")
-    stop = threading.Event()
-    result = job.run(
-        timeout=600,
-        environment_variables={"PIDS": str(job.root / "pids")},
-        stop=stop,
-        on=lambda progress: stop.set() if progress.mini_batches_done else None,
-    )
-    assert (result.status, result.error.code, result.items_succeeded) == ("Canceled", "Canceled", 1)
-    assert job.written() == []
-
-
-def test_what_the_progress_callback_raises_ends_the_job_and_reaches_the_caller(job):
-    job.files("a", "b")
-
-    def refuse(progress):
-        raise KeyboardInterrupt
-
-    with pytest.raises(KeyboardInterrupt):
-        job.run(on=refuse)
-    assert job.written() == []
-    assert "Interrupted by KeyboardInterrupt" in job.log("job_result.txt")
-
-
-def test_a_full_disk_fails_the_job_and_leaves_no_torn_file(job, monkeypatch):
-    def full(descriptor):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr("batch_runner.outputs.os.fsync", full)
-    job.files("a")
-    result = job.run()
-    assert (result.status, result.error.code) == ("Failed", "OutputFailed")
-    assert "No space left on device" in result.error.message
-    assert job.written() == []
 
 
 def test_soak_of_random_kills_loses_and_doubles_nothing(job):

@@ -168,6 +168,7 @@ def test_what_is_missing_is_named(job, part, code):
         logs=job.logs,
         settings=Settings(),
     )
+    assert result.error is not None
     assert (result.status, result.error.code) == ("Failed", code)
     assert "missing" in result.error.message
     assert not job.output.exists()

@@ -10,14 +10,12 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from batch_runner.accounting import JobError, JobFailed, JobResult, Progress, Tally
-from batch_runner.environment import worker_environment
 from batch_runner.explain import explain
-from batch_runner.inputs import Files, InputError, cut, list_files
 from batch_runner.logs import Logs
-from batch_runner.outputs import AppendedRows, OutputExistsError, refuse_existing
-from batch_runner.process import interpreter
+from batch_runner.outputs import AppendedRows, OutputExistsError
+from batch_runner.plan import Plan, failed, find_input, make_plan
 from batch_runner.settings import Settings
-from batch_runner.supervisor import Plan, Supervisor
+from batch_runner.supervisor import Supervisor
 
 NO_RESULT = "No succeeded mini batch item returned from run(). Please check the response of 'run()'."
 
@@ -54,72 +52,33 @@ def run_job(
         progress = tally.progress(time.monotonic() - began)
         log.progress(str(progress))
         if on_progress is not None:
-            on_progress(progress)
+            try:
+                on_progress(progress)
+            except Exception as error:
+                raise _CallbackFailed from error
 
     try:
-        found = _input_files(inputs, log)
-        plan = _plan(code, script, model, Path(output).absolute(), settings, python, environment, found)
+        found = find_input(inputs, log)
+        plan = make_plan(code, script, model, Path(output).absolute(), settings, python, environment, found)
         tally = Tally(plan.mini_batches)
         log.progress(f"{tally.mini_batches} mini-batches of {tally.items} files")
         _score(plan, log, tally, changed, stop)
-    except JobFailed as failed:
-        result = tally.result(time.monotonic() - began, JobError(code=failed.code, message=str(failed)))
+    except JobFailed as error:
+        result = tally.result(time.monotonic() - began, JobError(code=error.code, message=str(error)))
     except BaseException as error:
-        log.result(f"Interrupted by {type(error).__name__}; no output file was written.")
-        raise
+        cause = error.__cause__ if isinstance(error, _CallbackFailed) else error
+        log.result(f"Interrupted by {type(cause).__name__}; no output file was written.")
+        raise cause or error from None
     else:
         result = tally.result(time.monotonic() - began)
-    counts = str(tally.progress(result.seconds))
-    log.result(
-        f"{result.status}: {counts}" + (f"\n{result.error.code}: {result.error.message}" if result.error else "")
-    )
+    said = f"{result.status}: {tally.progress(result.seconds)}"
+    with contextlib.suppress(OSError):  # a job that failed on a full disk is told by its result at least
+        log.result(f"{said}\n{result.error.code}: {result.error.message}" if result.error else said)
     return result
 
 
-def _input_files(inputs: Sequence[Path], log: Logs) -> Files:
-    try:
-        found = list_files(inputs)
-    except InputError as error:
-        raise _failed("InputNotFound", error) from error
-    for folder in found.nested:
-        log.progress(f"{folder} is not explored: batch endpoints read the files directly inside the input folder")
-    return found
-
-
-def _plan(
-    code: Path,
-    script: str,
-    model: Path,
-    output: Path,
-    settings: Settings,
-    python: str,
-    environment: Mapping[str, str],
-    found: Files,
-) -> Plan:
-    """Checks all that can be checked before a process starts. Raises JobFailed."""
-    entry, model = Path(code).absolute() / script, Path(model).absolute()
-    if not entry.is_file():
-        raise JobFailed("EntryScriptNotFound", f"entry script {entry} does not exist: expected a Python file")
-    if not model.is_dir():
-        raise JobFailed(
-            "ModelNotFound", f"model folder {model} does not exist: expected the folder of the model's files"
-        )
-    try:
-        refuse_existing(output, settings.output_file_name)
-        executable = interpreter(python)
-        output.mkdir(parents=True, exist_ok=True)
-    except OutputExistsError as error:
-        raise _failed("OutputAlreadyExists", error) from error
-    except OSError as error:
-        raise _failed("JobCannotStart", error) from error
-    return Plan(
-        script=entry,
-        python=executable,
-        output=output,
-        environment=worker_environment(settings, model=model, output=output, environment=environment),
-        settings=settings,
-        mini_batches=cut(found.files, settings.mini_batch_size),
-    )
+class _CallbackFailed(Exception):
+    """Carries what on_progress raised past the handlers of the job's own errors."""
 
 
 def _score(plan: Plan, log: Logs, tally: Tally, changed: Callable[[], None], stop: threading.Event | None) -> None:
@@ -136,7 +95,7 @@ def _score(plan: Plan, log: Logs, tally: Tally, changed: Callable[[], None], sto
             if rows:
                 log.progress(f"wrote {tally.rows} rows to {rows.commit()}")
     except OutputExistsError as error:
-        raise _failed("OutputAlreadyExists", error) from error
+        raise failed("OutputAlreadyExists", error) from error
     except OSError as error:  # such as a full disk
         raise JobFailed("OutputFailed", f"the output or the logs could not be written: {error}") from error
 
@@ -148,8 +107,3 @@ def _keep_nothing(mini_batch: int, rows: str) -> None:
 def _no_result(tally: Tally) -> str:
     last = f"\nThe last failure:\n{tally.failures[-1]}" if tally.failures else ""
     return f"{NO_RESULT}\nWhat to do: {explain(NO_RESULT)}{last}"
-
-
-def _failed(code: str, error: Exception) -> JobFailed:
-    advice = explain(str(error))
-    return JobFailed(code, f"{error}\nWhat to do: {advice}" if advice else str(error))

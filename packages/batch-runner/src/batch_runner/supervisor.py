@@ -8,44 +8,18 @@ import time
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
 from batch_runner.accounting import Failure, JobFailed, Tally, with_advice
 from batch_runner.environment import arguments
 from batch_runner.explain import explain
-from batch_runner.inputs import MiniBatch
 from batch_runner.logs import Logs, tail, utc_now
+from batch_runner.plan import Attempt, Plan
 from batch_runner.process import Slot, Worker
-from batch_runner.settings import Settings
 
 TICK = 0.2  # seconds between looks at deadlines and at workers that ended without a word
 STUCK_SECONDS = 30.0  # Azure: init() may take 3 x run_invocation_timeout and this much more
 SHUTDOWN_SECONDS = 30.0  # for shutdown() and exit handlers, before the worker is killed
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    """A job ready to run: absolute paths, the workers' environment, the mini-batches in input order."""
-
-    script: Path
-    python: str
-    output: Path
-    environment: dict[str, str]
-    settings: Settings
-    mini_batches: tuple[MiniBatch, ...]
-
-
-@dataclass(kw_only=True)
-class Attempt:
-    """One try of a mini-batch; `number` counts from 1. `deadline` (monotonic) goes once run() has returned."""
-
-    mini_batch: MiniBatch
-    number: int = 1
-    timeouts: int = 0
-    picked: str = ""
-    began: float = 0.0
-    deadline: float | None = None
 
 
 @dataclass(kw_only=True)
@@ -244,8 +218,9 @@ class Supervisor:
                 self._failed(worker, attempt, "RUN_TIMEOUT", error, tail(self.logs.stdout(worker.slot), 5))
         stuck = 3 * timeout + STUCK_SECONDS
         if self.workers and all(not worker.ready and now - worker.started > stuck for worker in self.workers):
-            what = f"No progress: every worker process has been in init() for more than {stuck:g} s (3 x timeout + {STUCK_SECONDS:g} s)"
-            raise JobFailed("InitFailed", f"{what}. Raise retry_settings.timeout, or make init() load less.")
+            what = f"No progress: every worker process has been in init() for more than {stuck:g} s"
+            advice = f"make init() load less, or raise retry_settings.timeout: 3 x timeout + {STUCK_SECONDS:g} s count."
+            raise JobFailed("InitFailed", with_advice(what, "", advice))
 
     def _report(self, worker: Worker, attempt: Attempt, status: str, count: int, error: str, *seconds: float) -> None:
         total = len(attempt.mini_batch.files)
