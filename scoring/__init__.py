@@ -1,0 +1,1 @@
+"""What runs on the cluster, and a folder per problem: contract, query, training, simulator."""
