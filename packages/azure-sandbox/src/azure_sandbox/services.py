@@ -1,6 +1,6 @@
 """The services of a sandbox: where each is hooked into Resource Manager, the hosts and the clock."""
 
-from azure_sandbox import storage
+from azure_sandbox import event_hubs, monitor, storage, stream_analytics
 from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.web import Web
@@ -8,4 +8,7 @@ from azure_sandbox.web import Web
 
 def install(sandbox: Sandbox, web: Web) -> None:
     blobs = Blobs(sandbox)
+    metrics = monitor.install(sandbox)
     storage.install(sandbox, blobs)
+    log = event_hubs.install(sandbox, web)
+    stream_analytics.install(sandbox, blobs, log, metrics)

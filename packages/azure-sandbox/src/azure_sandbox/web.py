@@ -1,6 +1,7 @@
 """The HTTPS listener for everything but blobs: the host name decides which service answers."""
 
 import json
+import re
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -16,7 +17,16 @@ from azure_sandbox.errors import AzureError
 from azure_sandbox.tokens import ARM
 
 Handler = Callable[[Request], Awaitable[Response]]
+ArmHandler = Callable[[str, Any, Principal], Awaitable[Any]]
 METHODS = ["GET", "PUT", "POST", "PATCH", "DELETE", "HEAD"]
+
+
+class XmlError(AzureError):
+    """A refusal of a service that answers in XML."""
+
+    def __init__(self, error: AzureError, text: str) -> None:
+        super().__init__(error.status, error.code, error.message, error.headers, error.details)
+        self.text = text
 
 
 class Web:
@@ -28,6 +38,9 @@ class Web:
             "management.azure.com": self._resource_manager,
             "login.microsoftonline.com": sandbox.tokens.login,
         }
+        self.outside: list[
+            tuple[re.Pattern[str], ArmHandler]
+        ] = []  # addresses of Resource Manager that are no resources
         self.app = Starlette(routes=[Route("/{path:path}", self._answer, methods=METHODS)])
 
     async def _answer(self, request: Request) -> Response:
@@ -40,7 +53,7 @@ class Web:
             response = await handler(request)
         except AzureError as error:
             self._note(request, request_id, host, error)
-            response = JSONResponse(error.body(), error.status, headers=error.headers | {"x-ms-error-code": error.code})
+            response = _refusal(error)
         response.headers.setdefault("x-ms-request-id", request_id)
         return response
 
@@ -55,7 +68,7 @@ class Web:
             "path": request.url.path,
             "status": error.status,
             "code": error.code,
-            "message": error.message,
+            "message": "; ".join([error.message, *(d["message"] for d in error.details if "message" in d)]),
         }
         self._sandbox.store.record(entry)
 
@@ -64,10 +77,20 @@ class Web:
         body = await json_body(request)
         query = dict(request.query_params)
         path = request.url.path
+        for pattern, handler in self.outside:
+            if request.method == "POST" and pattern.fullmatch(path):
+                return JSONResponse(await handler(path, body or {}, principal))
         status, answer, headers = await self._sandbox.manager.handle(request.method, path, query, body, principal)
         if answer is None or request.method == "HEAD":
             return Response(status_code=status, headers=headers)
         return JSONResponse(answer, status, headers=headers)
+
+
+def _refusal(error: AzureError) -> Response:
+    headers = error.headers | {"x-ms-error-code": error.code}
+    if isinstance(error, XmlError):
+        return Response(error.text, error.status, headers, media_type="application/xml")
+    return JSONResponse(error.body(), error.status, headers)
 
 
 def identify(sandbox: Sandbox, request: Request, audiences: "frozenset[str]") -> Principal:

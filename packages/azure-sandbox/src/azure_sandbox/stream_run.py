@@ -1,0 +1,178 @@
+"""One running stream job: reads its hubs, runs the query, writes what became final, and survives `kill -9`.
+
+State, read positions, waiting rows and the files to be written are stored as one row before a file is written; after a
+kill those files are written again under the same names. So nothing is lost and nothing is doubled.
+"""
+
+import asyncio
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from azure_sandbox.blobs import Blobs, Place
+from azure_sandbox.context import Sandbox
+from azure_sandbox.errors import AzureError
+from azure_sandbox.event_log import EventLog
+from azure_sandbox.stream_output import Batches, File, Target
+
+TABLE = "CREATE TABLE IF NOT EXISTS streams (job TEXT PRIMARY KEY, record BLOB NOT NULL)"
+RECEIVE = "Microsoft.EventHub/namespaces/messages/receive/action"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """A declared input: the hub's id, and how many partitions it has."""
+
+    alias: str
+    hub_id: str
+    partitions: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """A job as it was declared when it was started, validated."""
+
+    job_id: str
+    guid: str
+    principal_id: str
+    query: Any
+    policy: Any
+    sources: tuple[Source, ...]
+    targets: tuple[Target, ...]
+
+
+class Run:
+    """`problem` says why the job cannot read or write at the moment; it tries again at every step of the clock."""
+
+    def __init__(self, sandbox: Sandbox, log: EventLog, blobs: Blobs, plan: Plan) -> None:
+        self._sandbox, self._log, self._blobs, self.plan = sandbox, log, blobs, plan
+        self._batches = Batches(plan.targets, plan.query.outputs, plan.guid)
+        self._files: list[File] = []
+        self._moving = asyncio.Lock()
+        self.positions: dict[str, dict[int, int]] = {}
+        self.last_output: datetime | None = None
+        self.problem = ""
+
+    def begin(self, start: datetime, *, read_from: datetime, exclusive: bool = False) -> None:
+        """A new life that writes rows stamped from `start` on and reads events enqueued from `read_from` on."""
+        from stream_engine import StreamJob
+
+        for source in self.plan.sources:
+            self.positions[source.alias] = {
+                p: self._log.position(source.hub_id, p, read_from) for p in range(source.partitions)
+            }
+        partitions = max(source.partitions for source in self.plan.sources)
+        self.engine = StreamJob(
+            self.plan.query, policy=self.plan.policy, start=start, partitions=partitions, exclusive=exclusive
+        )
+        self._save()
+
+    def resume(self, record: bytes) -> None:
+        """Goes on exactly where the stored record ends. ValueError when it belongs to another query."""
+        from stream_engine import StreamJob
+
+        found = pickle.loads(record)  # noqa: S301  written by this sandbox alone
+        self.engine = StreamJob.restore(self.plan.query, found["engine"], policy=self.plan.policy)
+        self.positions, self._batches.state = found["positions"], found["batches"]
+        self.last_output, self._files = found["last_output"], [_file(*file) for file in found["files"]]
+
+    async def step(self, now: datetime, *, final: bool = False) -> dict[str, Any]:
+        """Everything up to `now`; with `final` also what waits for its file. Returns the metrics of the step."""
+        async with self._moving:
+            await self._write()
+            if self._files:  # what was due before is not written yet: reading on would only pile up
+                return {}
+            before = self._counts()
+            changed = await asyncio.to_thread(self._compute, now, final)
+            if changed:
+                await asyncio.to_thread(self._save)
+                await self._write()
+            return self._difference(before, now)
+
+    def _compute(self, now: datetime, final: bool) -> bool:
+        from stream_engine import Event
+
+        changed = False
+        for source in self.plan.sources:
+            if not self._may_read(source):
+                return changed
+            positions = self.positions[source.alias]
+            while found := self._log.read(source.hub_id, positions, now):
+                events = [
+                    Event(body=e.body, enqueued=e.enqueued, partition=e.partition, sequence=e.sequence) for e in found
+                ]
+                self._take(self.engine.push(source.alias, events), now)
+                positions.update({e.partition: e.sequence for e in found})
+                changed = True
+        rows = self.engine.advance(now)
+        self._take(rows, now)
+        self._files = self._batches.due(now, everything=final)
+        return changed or final or bool(self._files) or any(rows.values())
+
+    def _take(self, rows: Mapping[str, Any], now: datetime) -> None:
+        for alias, found in rows.items():
+            if found:
+                self._batches.add(alias, found, now)
+                self.last_output = max(
+                    [row.timestamp for row in found] + ([self.last_output] if self.last_output else [])
+                )
+
+    def _may_read(self, source: Source) -> bool:
+        allowed = self._sandbox.access.allows(self.plan.principal_id, RECEIVE, source.hub_id, data=True)
+        if not allowed:
+            reason = self._sandbox.access.explain(self.plan.principal_id, RECEIVE, source.hub_id, data=True)
+            self.problem = f"Input '{source.alias}': access to the Event Hub is not authorized: {reason}"
+        elif self.problem.startswith(f"Input '{source.alias}'"):
+            self.problem = ""
+        return allowed
+
+    async def _write(self) -> None:
+        """Files go out in their order; what cannot be written stays and is tried again."""
+        if not self._files:
+            return
+        principal = self._sandbox.directory.find(self.plan.principal_id)
+        try:
+            if principal is None:
+                raise AzureError(401, "InvalidAuthenticationInfo", "the job's identity no longer exists")
+            while self._files:
+                await self._blobs.put(principal, self._files[0].place, self._files[0].content)
+                self._files.pop(0)
+        except AzureError as error:
+            self.problem = f"Output {self._files[0].place.url}: {error}"
+            return
+        if self.problem.startswith("Output"):
+            self.problem = ""
+        await asyncio.to_thread(self._save)
+
+    def _save(self) -> None:
+        record = {
+            "engine": self.engine.state(),
+            "positions": self.positions,
+            "batches": self._batches.state,
+            "last_output": self.last_output,
+            "files": [(f.place.account, f.place.container, f.place.path, f.content) for f in self._files],
+        }
+        self._sandbox.store.execute(
+            "INSERT OR REPLACE INTO streams VALUES (?, ?)", (self.plan.job_id, pickle.dumps(record))
+        )
+
+    def _counts(self) -> dict[tuple[str, str], int]:
+        inputs = {
+            (name, alias): n for alias, counts in self.engine.metrics_by_input.items() for name, n in counts.items()
+        }
+        return inputs | {("OutputEvents", alias): n for alias, n in self.engine.metrics_by_output.items()}
+
+    def _difference(self, before: dict[tuple[str, str], int], now: datetime) -> dict[str, Any]:
+        found: dict[str, Any] = {}
+        after = self._counts()
+        found["values"] = [
+            (n, a, after[n, a] - before.get((n, a), 0)) for n, a in after if after[n, a] != before.get((n, a), 0)
+        ]
+        found["delay"] = max(0.0, (now - self.engine.watermark) / timedelta(seconds=1))
+        return found
+
+
+def _file(account: str, container: str, path: str, content: bytes) -> File:
+    return File(place=Place(account=account, container=container, path=path), content=content)
