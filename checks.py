@@ -1,0 +1,62 @@
+"""Checks at preview that need more than one room: the query against the stack and the contract.
+
+Stream Analytics would accept a query whose columns are not the model's, and refuse one whose aliases are not the
+job's only at its start. Here both are errors before anything is deployed, each with file, line and column.
+"""
+
+import importlib
+from collections.abc import Iterable
+from pathlib import Path
+
+import stream_engine
+
+from scoring.contract import Contract, query_problems
+
+
+class QueryProblems(ValueError):
+    """What is wrong with a problem's query: one line for each problem."""
+
+
+def contract_of(problem: str) -> Contract:
+    """The contract of scoring/<problem>. Raises QueryProblems where there is none."""
+    try:
+        return importlib.import_module(f"scoring.{problem}.contract").CONTRACT
+    except ModuleNotFoundError as error:
+        if error.name and f"scoring.{problem}.contract".startswith(error.name):
+            raise QueryProblems(f"problem: found {problem!r}, but there is no scoring/{problem}/contract.py") from error
+        raise
+
+
+def checked_query(problem: str, *, inputs: Iterable[str], outputs: Iterable[str], root: Path = Path()) -> str:
+    """The text of the problem's query, once it fits the job's aliases and the contract's rows.
+
+    Raises QueryProblems with every problem (a syntax error alone, since nothing is known beyond it).
+    """
+    file = root / "scoring" / problem / "query.asaql"
+    try:
+        text = file.read_text(encoding="utf-8").replace("\r\n", "\n")
+    except FileNotFoundError as error:
+        raise QueryProblems(f"{file}: there is no such file; every streaming problem has a query") from error
+    try:
+        query = stream_engine.compile_query(text, name=str(file))
+    except stream_engine.QueryError as error:
+        raise QueryProblems(str(error)) from error
+    problems = [
+        *_aliases(file, "FROM", set(query.inputs), set(inputs), "input"),
+        *_aliases(file, "INTO", set(query.outputs), set(outputs), "output"),
+        *query_problems(contract_of(problem), query.outputs, file=str(file)),
+    ]
+    if problems:
+        raise QueryProblems("\n".join(problems))
+    return text
+
+
+def _aliases(file: Path, word: str, found: set[str], declared: set[str], kind: str) -> list[str]:
+    names = ", ".join(sorted(declared))
+    problems = [
+        f"{file}: {word} {alias}: the job declares no such {kind}; it has {names}" for alias in found - declared
+    ]
+    unused = [
+        f"{file}: the job declares the {kind} {alias}, the query has no {word} {alias}" for alias in declared - found
+    ]
+    return sorted(problems + unused)

@@ -1,0 +1,49 @@
+"""The two storage accounts: the lake, and the workspace's own account beside it.
+
+They are two because Azure ML refuses an account with a hierarchical namespace as the workspace's own, and batch jobs
+write to Blob only; the lake wants the hierarchy.
+"""
+
+from components.place import Place
+from components.storage import StorageAccount
+from settings import Storage
+
+LAKE = ("features", "raw", "rejected", "predictions")
+WORKSPACE = ("assets", "scoring-input", "scoring-output")
+
+
+def lake(name: str, *, storage: Storage, place: Place) -> StorageAccount:
+    """The data lake: features, the raw archive, rejected events, predictions."""
+    return StorageAccount(
+        name,
+        account_name=place.names.lake_account,
+        hierarchical=True,
+        containers=LAKE,
+        lifecycle={
+            "raw/": storage.raw_days,
+            "rejected/": storage.raw_days,
+            "features/": storage.feature_days,
+            "predictions/": storage.feature_days,
+        },
+        replication=storage.replication,
+        soft_delete_days=storage.soft_delete_days,
+        place=place,
+    )
+
+
+def workspace_account(name: str, *, storage: Storage, place: Place) -> StorageAccount:
+    """Azure ML's own account: what `up` uploads, what jobs read and write, their logs (container `azureml`)."""
+    return StorageAccount(
+        name,
+        account_name=place.names.workspace_account,
+        hierarchical=False,
+        containers=WORKSPACE,
+        lifecycle={
+            "scoring-input/": storage.scratch_days,
+            "scoring-output/": storage.scratch_days,
+            "azureml/": storage.scratch_days,
+        },
+        replication=storage.replication,
+        soft_delete_days=storage.soft_delete_days,
+        place=place,
+    )

@@ -1,0 +1,197 @@
+"""Proves a deployment on golden rows and then makes it the endpoint's default.
+
+Golden rows are part of the model's folder: an input and what the model must answer to it. The smoke run is an
+ordinary batch job on the new deployment, called by name, while the default still points to the old one.
+"""
+
+import io
+import time
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from components import arm, blobs, job_report
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+_API = arm.MACHINE_LEARNING_API
+TOLERANCE = 1e-9
+_ENDED = {"Completed", "Failed", "Canceled", "NotResponding"}
+_FRESH = 600  # seconds in which a refused access may be a role assignment on its way
+
+
+class SmokeError(RuntimeError):
+    """Why a deployment must not serve."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Target:
+    """The deployment to prove, and where its job's files are."""
+
+    endpoint: str
+    deployment: str
+    workspace: str
+    account: str
+    model: str
+    model_digest: str
+
+
+def switch(acts_on: Mapping[str, Any], before: Mapping[str, Any] | None, *, minutes: int) -> None:
+    """Lets a deployment serve: smoke run first where it is new, then the endpoint's default. The work of a step.
+
+    Raises SmokeError with the job's own error and the end of its log; the deployment that served before still does.
+    """
+    import pulumi
+
+    target = Target(
+        endpoint=acts_on["endpoint"],
+        deployment=acts_on["deployment"],
+        workspace=acts_on["workspace"],
+        account=acts_on["account"],
+        model=acts_on["model"],
+        model_digest=acts_on["modelDigest"],
+    )
+    live = before["deployment"] if before else None
+    if live and arm.find(f"{target.endpoint}/deployments/{live}", api=_API):
+        # A change of the endpoint is a PUT that knows no default and may have taken it away: first of all, put it back.
+        _set_default(target.endpoint, live)
+    if live != target.deployment:
+        rows = _smoke_run(target, minutes=minutes)
+        pulumi.log.info(
+            f"the deployment {target.deployment} answers {rows} golden rows as its model did; it serves now"
+        )
+    _set_default(target.endpoint, target.deployment)
+
+
+def compare(expected: "pa.Table", found: "pa.Table") -> None:
+    """Raises SmokeError unless the rows are those expected: numbers within 1e-9, all else equal, in any order.
+
+    Only columns of the expected table count: what a row says about the job that made it differs with every job.
+    """
+    missing = [name for name in expected.column_names if name not in found.column_names]
+    if missing:
+        raise SmokeError(f"predictions lack the column {', '.join(missing)}; found {', '.join(found.column_names)}")
+    if expected.num_rows != found.num_rows:
+        raise SmokeError(f"found {found.num_rows} predictions for golden rows, expected {expected.num_rows}")
+    keys = [(name, "ascending") for name in expected.column_names if not _is_number(expected, name)]
+    wanted, got = (table.select(expected.column_names).sort_by(keys).to_pylist() for table in (expected, found))
+    for number, (row, answer) in enumerate(zip(wanted, got, strict=True)):
+        for name, value in row.items():
+            if not _same(value, answer[name]):
+                key = ", ".join(str(row[key]) for key, _ in keys)
+                raise SmokeError(f"golden row {number} ({key}): {name} is {answer[name]!r}, expected {value!r}")
+
+
+def _smoke_run(target: Target, *, minutes: int) -> int:
+    """Golden rows through the new deployment; how many there were."""
+    store, folder = _location(target.model)
+    golden = {
+        name: blobs.read(target.account, store, f"{folder}/golden/{name}.parquet") for name in ("input", "expected")
+    }
+    problem = target.model.split("/")[-3]
+    source = f"golden/{problem}/{target.model_digest}"
+    blobs.upload(target.account, "assets", source, {"input.parquet": golden["input"]})
+    began = time.monotonic()
+    while True:
+        attempt = f"smoke/{target.deployment}/{uuid.uuid4().hex[:12]}"
+        job = arm.patiently(lambda to=attempt: _invoke(target, source, to), f"invoking {target.deployment}")
+        job = _ended(target, job, minutes=minutes)
+        if job["properties"]["status"] == "Completed":
+            break
+        cause = job_report.cause(target.workspace, job["name"])
+        if not (job_report.is_refusal(cause) and time.monotonic() - began < _FRESH):
+            raise SmokeError(f"the smoke run of {target.deployment} failed (job {job['name']}): {cause}")
+        time.sleep(15)
+    expected = _table(golden["expected"])
+    compare(expected, _table(_predictions(target, attempt)))
+    return expected.num_rows
+
+
+def _invoke(target: Target, source: str, attempt: str) -> dict[str, Any]:
+    uri = arm.call("GET", target.endpoint, api=_API)["properties"]["scoringUri"]
+    body = {
+        "properties": {
+            "InputData": {
+                "golden": {"JobInputType": "UriFolder", "Uri": f"azureml://datastores/assets/paths/{source}/"}
+            },
+            "OutputData": {
+                "score": {
+                    "JobOutputType": "UriFile",
+                    "Uri": f"azureml://datastores/scoring_output/paths/{attempt}/predictions.csv",
+                }
+            },
+        }
+    }
+    headers = {"azureml-model-deployment": target.deployment, "repeatability_request-id": str(uuid.uuid4())}
+    return arm.call("POST", uri, audience=arm.MACHINE_LEARNING, body=body, headers=headers)
+
+
+def _ended(target: Target, job: dict[str, Any], *, minutes: int) -> dict[str, Any]:
+    """The job once it has ended. Raises SmokeError when it has not after `minutes`."""
+    name = job["name"]
+    end, pause = time.monotonic() + minutes * 60, 0.5
+    while True:
+        job = arm.call("GET", f"{target.workspace}/jobs/{name}", api=_API)
+        if job["properties"]["status"] in _ENDED:
+            return job
+        if time.monotonic() > end:
+            status = job["properties"]["status"]
+            raise SmokeError(f"the smoke run of {target.deployment} (job {name}) is {status} after {minutes} minutes")
+        time.sleep(pause)
+        pause = min(pause * 1.3, 15)
+
+
+def _predictions(target: Target, attempt: str) -> bytes:
+    found = blobs.below(target.account, "scoring-output", attempt)
+    answer = f"{attempt}/input.parquet"
+    if answer not in found:
+        names = ", ".join(name.removeprefix(f"{attempt}/") for name in found) or "nothing"
+        raise SmokeError(
+            f"the smoke run of {target.deployment} completed without predictions; its output holds {names}"
+        )
+    return blobs.read(target.account, "scoring-output", answer)
+
+
+def _set_default(endpoint_id: str, deployment: str) -> None:
+    """Makes a deployment the one that callers get who name none."""
+    endpoint = arm.call("GET", endpoint_id, api=_API)
+    properties = endpoint["properties"]
+    if (properties.get("defaults") or {}).get("deploymentName") == deployment:
+        return
+    kept = {key: properties[key] for key in ("authMode", "description", "properties") if properties.get(key)}
+    envelope = {key: endpoint[key] for key in ("location", "tags", "kind", "identity", "sku") if endpoint.get(key)}
+    # PATCH knows no defaults, so a PUT of the whole; the endpoint's identity goes back without what Azure filled in.
+    if "identity" in envelope:
+        envelope["identity"] = {"type": envelope["identity"]["type"]}
+    body = {**envelope, "properties": {**kept, "defaults": {"deploymentName": deployment}}}
+    arm.call("PUT", endpoint_id, api=_API, body=body)
+
+
+def _location(model_id: str) -> tuple[str, str]:
+    """Container and folder of a registered model's files, from its own record."""
+    uri = arm.call("GET", model_id, api=_API)["properties"]["modelUri"]
+    store, _, folder = uri.partition("/datastores/")[2].partition("/paths/")
+    if not folder:
+        raise SmokeError(f"{model_id}: its files are at {uri}, expected a path of a datastore")
+    datastore = arm.call("GET", f"{model_id.partition('/models/')[0]}/datastores/{store}", api=_API)
+    return datastore["properties"]["containerName"], folder.strip("/")
+
+
+def _table(data: bytes) -> "pa.Table":
+    import pyarrow.parquet as pq
+
+    return pq.read_table(io.BytesIO(data))
+
+
+def _is_number(table: "pa.Table", name: str) -> bool:
+    import pyarrow as pa
+
+    return pa.types.is_floating(table.schema.field(name).type)
+
+
+def _same(expected: Any, found: Any) -> bool:
+    if isinstance(expected, float) and isinstance(found, float):
+        return expected == found or abs(expected - found) <= TOLERANCE or (expected != expected and found != found)
+    return expected == found

@@ -1,0 +1,62 @@
+"""Imperative steps in a declarative program: what Azure has no resource for, done once for each state it acts on.
+
+A step is a `pulumi.Stash` whose input names what it acts on, by id and by digest. Its before-hook does the work, so a
+step that fails leaves no trace in the state: `up` fails, the next `up` tries again, and once it has passed it is not
+repeated until the input changes. After-hooks would not be repeated, delete hooks would make a plain `pulumi destroy`
+fail.
+"""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import pulumi
+from pulumi import ResourceHook, ResourceHookArgs, ResourceHookBinding, ResourceOptions
+
+Values = Mapping[str, Any]
+Work = Callable[[Values, Values | None], None]
+
+
+def step(name: str, *, acts_on: Mapping[str, pulumi.Input[Any]], work: Work, opts: ResourceOptions) -> pulumi.Stash:
+    """Does `work(new, old)` when `acts_on` is new or has changed; `old` is None the first time. Previews do nothing."""
+
+    async def before(args: ResourceHookArgs) -> None:
+        old = args.old_inputs["input"] if args.old_inputs else None
+        await _in_thread(work, _wire(args)["input"], old)
+
+    hook = ResourceHook(f"step-{name}", before)
+    opts = ResourceOptions.merge(
+        opts, ResourceOptions(hooks=ResourceHookBinding(before_create=[hook], before_update=[hook]))
+    )
+    return pulumi.Stash(f"{name}-step", input=acts_on, opts=opts)
+
+
+def before_create(name: str, work: Callable[[Values], None]) -> ResourceHookBinding:
+    """Does `work(inputs)` before a resource is created; inputs are named as on the wire (`resourceGroupName`)."""
+
+    async def before(args: ResourceHookArgs) -> None:
+        await _in_thread(work, _wire(args))
+
+    return ResourceHookBinding(before_create=[ResourceHook(f"before-{name}", before)])
+
+
+def before_update(name: str, work: Callable[[str], None]) -> ResourceHookBinding:
+    """Does `work(id)` before a resource is changed."""
+
+    async def before(args: ResourceHookArgs) -> None:
+        await _in_thread(work, args.id)
+
+    return ResourceHookBinding(before_update=[ResourceHook(f"before-{name}", before)])
+
+
+def _wire(args: ResourceHookArgs) -> Values:
+    return args.new_inputs or {}
+
+
+async def _in_thread(work: Callable[..., None], *values: Any) -> None:
+    # The program's event loop goes on meanwhile: a hook that blocks it would hold up every other resource.
+    try:
+        await asyncio.to_thread(work, *values)
+    except Exception as error:
+        # The engine takes an empty message for success.
+        raise RuntimeError(str(error) or repr(error)) from error
