@@ -1,0 +1,44 @@
+"""Every function of the language reference by family, and the refusal of what the engine does not run."""
+
+from __future__ import annotations
+
+import difflib
+
+from .errors import Refused
+from .functions import scalars
+from .syntax import Call
+
+aggregates = ("AVG", "COUNT", "MAX", "MIN", "STDEV", "STDEVP", "SUM", "VAR", "VARP")
+analytic = ("ISFIRST",)
+windows = ("TUMBLINGWINDOW", "TUMBLING", "HOPPINGWINDOW", "HOPPING")
+system = ("SYSTEM.TIMESTAMP",)
+
+# Documented by Microsoft, not run here; the reason is part of the message.
+refused = {
+    "ANOMALYDETECTION_SPIKEANDDIP": "its model is not published",
+    "ANOMALYDETECTION_CHANGEPOINT": "its model is not published",
+    "USERDEFINEDAGGREGATE": "user-defined aggregates are JavaScript, and no JavaScript engine is part of this package",
+}
+
+
+def refuse(node: Call) -> Refused:
+    """The error for a call that nothing here can run, naming the nearest function that exists."""
+    name = node.name
+    folded = name.upper()
+    if folded.startswith("UDF."):
+        return Refused(
+            f"{name}: user-defined functions are not supported (no JavaScript engine is part of this package)", node.at
+        )
+    if folded in refused:
+        return Refused(f"{name} is not supported: {refused[folded]}", node.at)
+    if folded in windows:
+        return Refused(f"{name} stands in GROUP BY only", node.at)
+    if folded in aggregates:
+        return Refused(f"{name} is an aggregate: it stands in SELECT or HAVING of a query with GROUP BY", node.at)
+    if folded in analytic:
+        return Refused(f"{name} is analytic: it stands in SELECT or WHERE, outside aggregates", node.at)
+    if folded in scalars:
+        return Refused(f"{name} takes neither OVER nor DISTINCT", node.at)
+    close = difflib.get_close_matches(folded, [*scalars, *aggregates, *analytic, *windows], n=1)
+    hint = f": did you mean {close[0]}?" if close else ""
+    return Refused(f"the function {name} is not supported{hint}", node.at)

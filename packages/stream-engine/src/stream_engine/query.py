@@ -1,0 +1,63 @@
+"""A compiled query: what it reads, what it writes, and where it is wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import QueryError, Refused
+from .parser import parse
+from .planner import Graph, Settings, plan
+from .syntax import Script
+
+# The names under which columns are declared elsewhere: in contracts, Parquet and Arrow.
+_plain_types = {
+    "bigint": "int64",
+    "float": "double",
+    "nvarchar(max)": "string",
+    "datetime": "timestamp",
+    "bit": "boolean",
+    "record": "record",
+    "array": "array",
+}
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputColumn:
+    """A column of an output; `type` is int64, double, string, timestamp, boolean, record, array, or None if unsaid."""
+
+    name: str
+    type: str | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Query:
+    """A query that compiled. `outputs` holds no columns for an output of SELECT *: only the data knows them."""
+
+    text: str
+    name: str
+    script: Script
+    inputs: tuple[str, ...]
+    outputs: dict[str, tuple[OutputColumn, ...]]
+
+    def graph(self, settings: Settings) -> Graph:
+        """A fresh graph of stages for one run."""
+        return plan(self.script, self.text, self.name, settings)
+
+
+def compile_query(text: str, *, name: str = "query") -> Query:
+    """Compile a query's text. Raises QueryError, which points at the place, before any row is read."""
+    try:
+        script = parse(text)
+        graph = plan(script, text, name, Settings())
+    except Refused as refused:
+        raise QueryError(refused.message, text=text, offset=refused.at, name=name) from None
+    inputs = tuple(dict.fromkeys(reader.alias for reader in graph.readers))
+    outputs = {alias: _columns(columns) for alias, columns in graph.columns.items()}
+    return Query(text=text, name=name, script=script, inputs=inputs, outputs=outputs)
+
+
+def _columns(columns: dict[str, tuple[str, str | None]] | None) -> tuple[OutputColumn, ...]:
+    return tuple(
+        OutputColumn(name=name, type=None if kind is None else _plain_types[kind])
+        for name, kind in (columns or {}).values()
+    )

@@ -1,0 +1,123 @@
+"""Names: which source a column belongs to, and how its value is fetched from a frame."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from .errors import Refused, StreamError, caret
+from .frame import Frame
+from .syntax import Column
+from .values import Value
+
+Evaluate = Callable[[Frame], Value]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Compiled:
+    """An expression ready to run; `type` is a type of Stream Analytics, or None when only the data knows."""
+
+    type: str | None
+    evaluate: Evaluate
+
+
+@dataclass(frozen=True, kw_only=True)
+class Relation:
+    """A source after FROM. `columns` maps lower-case names to (name, type); None for an input without a schema."""
+
+    alias: str
+    columns: dict[str, tuple[str, str | None]] | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Scope:
+    """The sources an expression may name, and the text it stands in."""
+
+    relations: Sequence[Relation]
+    text: str
+    name: str
+
+    def source(self, alias: str) -> int | None:
+        """The position of the source with this alias, in any case."""
+        folded = alias.lower()
+        return next((i for i, relation in enumerate(self.relations) if relation.alias.lower() == folded), None)
+
+    def resolve(self, column: Column) -> tuple[int, tuple[str, ...]]:
+        """The source and the path of a column. Raises Refused for an unknown or ambiguous name."""
+        parts = column.parts
+        index = self.source(parts[0]) if len(parts) > 1 else None
+        if index is not None:
+            return index, self._known(index, parts[1:], column)
+        if len(self.relations) == 1:
+            return 0, self._known(0, parts, column)
+        owners = [
+            i for i, relation in enumerate(self.relations) if relation.columns and parts[0].lower() in relation.columns
+        ]
+        if len(owners) == 1 and all(relation.columns is not None for relation in self.relations):
+            return owners[0], self._known(owners[0], parts, column)
+        aliases = ", ".join(relation.alias for relation in self.relations)
+        raise Refused(f"{parts[0]} may belong to any of {aliases}: write source.{parts[0]}", column.at)
+
+    def _known(self, index: int, parts: tuple[str, ...], column: Column) -> tuple[str, ...]:
+        relation = self.relations[index]
+        if relation.columns is None:
+            return parts
+        found = relation.columns.get(parts[0].lower())
+        if found is not None:
+            return (found[0], *parts[1:])
+        names = [name for name, _ in relation.columns.values()]
+        close = difflib.get_close_matches(parts[0], names, n=1)
+        hint = f"did you mean {close[0]}?" if close else f"it has {', '.join(names)}"
+        raise Refused(f"{relation.alias} has no column {parts[0]}: {hint}", column.at)
+
+    def column(self, column: Column) -> Compiled:
+        """A column as an expression."""
+        index, path = self.resolve(column)
+        columns = self.relations[index].columns
+        declared = columns[path[0].lower()][1] if columns and len(path) == 1 else None
+        evaluate = _plain(index, path[0]) if columns else _searching(index, path[0])
+        for field in path[1:]:
+            evaluate = _field(evaluate, field)
+        return Compiled(type=declared, evaluate=evaluate)
+
+    def trouble(self, message: str, at: int) -> StreamError:
+        """The error that stops the running query at this place."""
+        line, position, picture = caret(self.text, at)
+        return StreamError(f"{self.name}, line {line}, column {position}: {message}\n{picture}")
+
+
+def field_of(record: Value, name: str) -> Value:
+    """A field of a record by name, in any case; NULL when there is no such field or no record."""
+    if not isinstance(record, dict):
+        return None
+    if name in record:
+        return record[name]
+    folded = name.lower()
+    for key, value in record.items():
+        if key.lower() == folded:
+            return value
+    return None
+
+
+def _plain(index: int, name: str) -> Evaluate:
+    def evaluate(frame: Frame) -> Value:
+        record = frame.records[index]
+        return None if record is None else record.get(name)
+
+    return evaluate
+
+
+def _searching(index: int, name: str) -> Evaluate:
+    def evaluate(frame: Frame) -> Value:
+        record = frame.records[index]
+        try:
+            return record[name]  # type: ignore[index]
+        except (KeyError, TypeError):
+            return field_of(record, name)
+
+    return evaluate
+
+
+def _field(operand: Evaluate, name: str) -> Evaluate:
+    return lambda frame: field_of(operand(frame), name)
