@@ -4,32 +4,18 @@
 that follow from the load. `parse` is pure and reports all problems together.
 """
 
-import math
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-PREFIX = "batch-scoring:"
-LOCATION = "azure-native:location"
-# Streaming units and partitions that hold a load (events a second): Microsoft's streaming-at-scale measurements for
-# 1,000, 5,000 and 10,000; below that one node's thirds. Units are those of API version 2020-03-01: 1, 3 or a multiple
-# of 6.
-LOADS = ((150, 2, 1), (500, 2, 3), (1_000, 2, 6), (5_000, 6, 12), (10_000, 12, 18), (20_000, 24, 36))
-UNIT_EVENTS, UNIT_BYTES = (
-    1_000,
-    1_000_000,
-)  # one throughput unit takes 1,000 events or 1 MB a second, whichever comes first
-MAXIMUM_UNITS = 40  # throughput units of a Standard namespace
+import sizing
+from configuration import Reader, SettingsError
 
+__all__ = ["Settings", "SettingsError", "parse", "read"]
 
-class SettingsError(ValueError):
-    """What is wrong with a stack's configuration: one line for each problem."""
-
-    def __init__(self, problems: list[str]):
-        self.problems = problems
-        count = "1 setting is" if len(problems) == 1 else f"{len(problems)} settings are"
-        super().__init__("\n  - ".join([f"{count} wrong:", *problems]))
+REPLICATION = ("LRS", "ZRS", "GRS", "RAGRS", "GZRS", "RAGZRS")
+ENVIRONMENT = r"[a-z][a-z0-9-]{0,14}[a-z0-9]"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,16 +27,16 @@ class Hub:
 
     @property
     def partitions(self) -> int:
-        return _load(self.events_per_second)[0]
+        return sizing.partitions(self.events_per_second)
 
     @property
     def throughput_units(self) -> int:
-        return throughput_units(self.events_per_second, self.event_bytes)
+        return sizing.throughput_units(self.events_per_second, self.event_bytes)
 
     @property
     def maximum_throughput_units(self) -> int:
         """Where auto-inflate stops: twice the stated peak."""
-        return min(MAXIMUM_UNITS, 2 * self.throughput_units)
+        return min(sizing.MAXIMUM_UNITS, 2 * self.throughput_units)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -144,75 +130,28 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
 
     Raises SettingsError that names every missing, unknown and impossible value: key, what was found, what is allowed.
     """
-    r = _Reader(values)
-    problem = r.text(
-        "problem",
-        r"[a-z][a-z0-9]{1,11}",
-        "2 to 12 lower-case letters and digits, a letter first: it is part of every name",
-    )
-    environment = (
-        r.text(
-            "environment",
-            r"([a-z][a-z0-9-]{0,14}[a-z0-9])?",
-            "2 to 16 lower-case letters, digits and hyphens, or empty",
-        )
-        or stack
-    )
-    ephemeral, protect = r.flag("ephemeral"), r.flag("protect")
-    hub = Hub(
-        events_per_second=r.whole("eventsPerSecond", 1, LOADS[-1][0]),
-        event_bytes=r.whole("eventBytes", 1, 1_000_000),
-        retention_hours=r.whole("hubRetentionHours", 1, 168),
-        auto_inflate=r.flag("autoInflate"),
-    )
-    stream = Stream(
-        late_arrival_seconds=r.whole("lateArrivalSeconds", 0, 1_814_399),
-        out_of_order_seconds=r.whole("outOfOrderSeconds", 0, 599),
-        flush_seconds=r.whole("flushSeconds", 60, 3_600),
-        minimum_rows=r.whole("minimumRows", 1, 1_000_000),
-        streaming_units=_load(hub.events_per_second)[1],
-    )
-    storage = Storage(
-        replication=r.choice(
-            "replication",
-            "Standard_LRS",
-            "Standard_ZRS",
-            "Standard_GRS",
-            "Standard_RAGRS",
-            "Standard_GZRS",
-            "Standard_RAGZRS",
-        ),
-        soft_delete_days=r.whole("softDeleteDays", 1, 365),
-        raw_days=r.whole("rawDays", 1, 99_999),
-        feature_days=r.whole("featureDays", 1, 99_999),
-        scratch_days=r.whole("scratchDays", 1, 99_999),
-    )
-    cluster = Cluster(
-        vm_size=r.text("vmSize", r"Standard_[DEF]\w+", "a CPU size such as Standard_D2s_v3 (families D, E and F)"),
-        vm_priority=r.choice("vmPriority", "Dedicated", "LowPriority"),
-        maximum_nodes=r.whole("maxNodes", 1, 100),
-        idle_seconds=r.whole("idleSeconds", 60, 900),
-    )
-    scoring = Scoring(
-        instances=r.whole("instances", 1, 100),
-        concurrency=r.whole("concurrency", 1, 128),
-        mini_batch_files=r.whole("miniBatchFiles", 1, 10_000),
-        timeout_seconds=r.whole("timeoutSeconds", 1, 259_200),
-        retries=r.whole("retries", 0, 10),
-        smoke_minutes=r.whole("smokeMinutes", 1, 240),
-        model_path=r.text("modelPath", r".*", "a folder"),
-        model_version=r.text(
-            "modelVersion", r"([A-Za-z0-9][\w.-]{0,254})?", "a version registered in the workspace, or empty"
-        ),
-    )
+    r = Reader(values)
+    letters = "2 to 12 lower-case letters and digits, a letter first: it is part of every name"
+    problem = r.text("problem", r"[a-z][a-z0-9]{1,11}", letters)
+    environment = r.text("environment", f"({ENVIRONMENT})?", "2 to 16 lower-case letters, digits, hyphens; or empty")
+    ephemeral = r.flag("ephemeral")
     settings = Settings(
-        problem=problem, environment=environment, location=r.location(), ephemeral=ephemeral, protect=protect,
-        tags=_tags(r, problem, environment), people=_people(r), hub=hub, stream=stream, storage=storage,
+        problem=problem,
+        environment=environment or stack,
+        location=r.location(),
+        ephemeral=ephemeral,
+        protect=r.flag("protect"),
+        tags=_tags(r, problem, environment or stack),
+        people=_people(r),
+        hub=(hub := _hub(r)),
+        stream=_stream(r, sizing.streaming_units(hub.events_per_second)),
+        storage=_storage(r),
         registry_sku=r.choice("registrySku", "Standard", "Premium"),
         vault=Vault(retention_days=r.whole("vaultRetentionDays", 7, 90), purge_protection=not ephemeral),
         watch=Watch(retention_days=r.whole("logRetentionDays", 30, 730), daily_cap_gb=r.gigabytes("logDailyCapGb")),
-        cluster=cluster, scoring=scoring,
-    )  # fmt: skip
+        cluster=_cluster(r),
+        scoring=_scoring(r),
+    )
     r.refuse_unknown()
     r.problems += [problem for keys, problem in _contradictions(settings) if not keys & r.wrong]
     if r.problems:
@@ -220,20 +159,59 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
     return settings
 
 
-def throughput_units(events_per_second: int, event_bytes: int) -> int:
-    """Throughput units that take the load in: 1,000 events or 1 MB a second each."""
-    return math.ceil(max(events_per_second / UNIT_EVENTS, events_per_second * event_bytes / UNIT_BYTES))
+def _hub(r: Reader) -> Hub:
+    return Hub(
+        events_per_second=r.whole("eventsPerSecond", 1, sizing.MAXIMUM_EVENTS),
+        event_bytes=r.whole("eventBytes", 1, 1_000_000),
+        retention_hours=r.whole("hubRetentionHours", 1, 168),
+        auto_inflate=r.flag("autoInflate"),
+    )
 
 
-def _load(events_per_second: int) -> tuple[int, int]:
-    """Partitions and streaming units for a load."""
-    for events, partitions, units in LOADS:
-        if events_per_second <= events:
-            return partitions, units
-    return LOADS[-1][1:]
+def _stream(r: Reader, streaming_units: int) -> Stream:
+    return Stream(
+        late_arrival_seconds=r.whole("lateArrivalSeconds", 0, 1_814_399),
+        out_of_order_seconds=r.whole("outOfOrderSeconds", 0, 599),
+        flush_seconds=r.whole("flushSeconds", 60, 3_600),
+        minimum_rows=r.whole("minimumRows", 1, 1_000_000),
+        streaming_units=streaming_units,
+    )
 
 
-def _tags(r: "_Reader", problem: str, environment: str) -> dict[str, str]:
+def _storage(r: Reader) -> Storage:
+    return Storage(
+        replication=r.choice("replication", *(f"Standard_{kind}" for kind in REPLICATION)),
+        soft_delete_days=r.whole("softDeleteDays", 1, 365),
+        raw_days=r.whole("rawDays", 1, 99_999),
+        feature_days=r.whole("featureDays", 1, 99_999),
+        scratch_days=r.whole("scratchDays", 1, 99_999),
+    )
+
+
+def _cluster(r: Reader) -> Cluster:
+    return Cluster(
+        vm_size=r.text("vmSize", r"Standard_[DEF]\w+", "a CPU size such as Standard_D2s_v3 (families D, E and F)"),
+        vm_priority=r.choice("vmPriority", "Dedicated", "LowPriority"),
+        maximum_nodes=r.whole("maxNodes", 1, 100),
+        idle_seconds=r.whole("idleSeconds", 60, 900),
+    )
+
+
+def _scoring(r: Reader) -> Scoring:
+    version = "a version registered in the workspace, or empty"
+    return Scoring(
+        instances=r.whole("instances", 1, 100),
+        concurrency=r.whole("concurrency", 1, 128),
+        mini_batch_files=r.whole("miniBatchFiles", 1, 10_000),
+        timeout_seconds=r.whole("timeoutSeconds", 1, 259_200),
+        retries=r.whole("retries", 0, 10),
+        smoke_minutes=r.whole("smokeMinutes", 1, 240),
+        model_path=r.text("modelPath", r".*", "a folder"),
+        model_version=r.text("modelVersion", r"([A-Za-z0-9][\w.-]{0,254})?", version),
+    )
+
+
+def _tags(r: Reader, problem: str, environment: str) -> dict[str, str]:
     words = "letters, digits, spaces, dots, at signs and hyphens"
     return {
         "workload": "batch-scoring",
@@ -246,7 +224,7 @@ def _tags(r: "_Reader", problem: str, environment: str) -> dict[str, str]:
     }
 
 
-def _people(r: "_Reader") -> People:
+def _people(r: Reader) -> People:
     guid = r"([0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12})?"
     return People(
         deployer_kind=r.choice("deployerKind", "ServicePrincipal", "User"),
@@ -257,89 +235,24 @@ def _people(r: "_Reader") -> People:
 
 def _contradictions(s: Settings) -> list[tuple[set[str], str]]:
     """Problems between keys: the keys involved and what is wrong. Silent where one of the keys is wrong by itself."""
-    found = []
-    if not re.fullmatch(r"[a-z][a-z0-9-]{0,14}[a-z0-9]", s.environment):
-        allowed = "2 to 16 lower-case letters, digits and hyphens, a letter first (it is the stack's name unless set)"
-        found.append(({"environment"}, f"environment: found {s.environment!r}, allowed: {allowed}"))
-    if s.hub.throughput_units > MAXIMUM_UNITS:
-        found.append(
-            (
-                {"eventsPerSecond", "eventBytes"},
-                f"eventsPerSecond x eventBytes: found {s.hub.events_per_second} x {s.hub.event_bytes} bytes, which need "
-                f"{s.hub.throughput_units} throughput units, allowed: at most {MAXIMUM_UNITS} (Event Hubs Standard)",
-            )
-        )
-    if s.scoring.instances > s.cluster.maximum_nodes:
-        allowed = f"at most maxNodes ({s.cluster.maximum_nodes})"
-        found.append(({"instances", "maxNodes"}, f"instances: found {s.scoring.instances}, allowed: {allowed}"))
-    if s.scoring.model_path and s.scoring.model_version:
-        found.append(
-            (
-                {"modelPath", "modelVersion"},
-                f"modelPath and modelVersion: found {s.scoring.model_path!r} and {s.scoring.model_version!r}, allowed: one",
-            )
-        )
-    if s.ephemeral and s.protect:
-        found.append(({"ephemeral", "protect"}, "ephemeral and protect: found both true, allowed: one"))
+    found: list[tuple[set[str], str]] = []
+
+    def unless(fits: bool, *keys: str, found_is: object, allowed: str) -> None:
+        if not fits:
+            found.append((set(keys), f"{' and '.join(keys)}: found {found_is}, allowed: {allowed}"))
+
+    words = "2 to 16 lower-case letters, digits and hyphens, a letter first (it is the stack's name unless set)"
+    unless(bool(re.fullmatch(ENVIRONMENT, s.environment)), "environment", found_is=repr(s.environment), allowed=words)
+    unless(
+        s.hub.throughput_units <= sizing.MAXIMUM_UNITS,
+        "eventsPerSecond",
+        "eventBytes",
+        found_is=f"{s.hub.events_per_second} and {s.hub.event_bytes}, which need {s.hub.throughput_units} units",
+        allowed=f"what {sizing.MAXIMUM_UNITS} throughput units take (Event Hubs Standard)",
+    )
+    limit = f"at most maxNodes ({s.cluster.maximum_nodes})"
+    unless(s.scoring.instances <= s.cluster.maximum_nodes, "instances", found_is=s.scoring.instances, allowed=limit)
+    path, version = s.scoring.model_path, s.scoring.model_version
+    unless(not (path and version), "modelPath", "modelVersion", found_is=f"{path!r} and {version!r}", allowed="one")
+    unless(not (s.ephemeral and s.protect), "ephemeral", "protect", found_is="both true", allowed="one")
     return found
-
-
-class _Reader:
-    """Takes values out of the bag, noting what is wrong; a wrong value is replaced by one that lets reading go on."""
-
-    def __init__(self, values: Mapping[str, Any]):
-        self.values = values
-        self.problems: list[str] = []
-        self.wrong: set[str] = set()
-        self.known = {LOCATION}
-
-    def whole(self, key: str, low: int, high: int) -> int:
-        text = self._take(key)
-        if text is not None and re.fullmatch(r"-?\d{1,9}", text) and low <= int(text) <= high:
-            return int(text)
-        return self._note(key, text, f"a whole number from {low} to {high}", low)
-
-    def flag(self, key: str) -> bool:
-        text = self._take(key)
-        return text == "true" if text in ("true", "false") else self._note(key, text, "true or false", False)
-
-    def choice(self, key: str, *allowed: str) -> str:
-        text = self._take(key)
-        return text if text in allowed else self._note(key, text, " | ".join(allowed), allowed[0])
-
-    def text(self, key: str, pattern: str, allowed: str) -> str:
-        text = self._take(key)
-        return text if text is not None and re.fullmatch(pattern, text) else self._note(key, text, allowed, "")
-
-    def gigabytes(self, key: str) -> float:
-        """A daily cap: Log Analytics takes 0.023 and more, or -1 for none."""
-        text = self._take(key)
-        try:
-            value = float(text or "")
-        except ValueError:
-            value = math.nan
-        fits = value == -1 or 0.023 <= value <= 4_000
-        return value if fits else self._note(key, text, "a number from 0.023 to 4000, or -1 for no cap", -1.0)
-
-    def location(self) -> str:
-        text = self.values.get(LOCATION)
-        if isinstance(text, str) and re.fullmatch(r"[a-z][a-z0-9]+", text):
-            return text
-        return self._note(LOCATION, text, "the short name of an Azure region, such as westeurope", "")
-
-    def refuse_unknown(self) -> None:
-        for name in sorted(set(self.values) - self.known):
-            if name.startswith(PREFIX):
-                self.problems.append(f"{name.removeprefix(PREFIX)}: unknown key; Pulumi.yaml lists the known ones")
-
-    def _take(self, key: str) -> str | None:
-        self.known.add(PREFIX + key)
-        value = self.values.get(PREFIX + key)
-        if isinstance(value, bool):
-            return str(value).lower()
-        return None if value is None else str(value)
-
-    def _note(self, key: str, found: object, allowed: str, instead: Any) -> Any:
-        self.wrong.add(key)
-        self.problems.append(f"{key}: {'not set' if found is None else f'found {found!r}'}, allowed: {allowed}")
-        return instead
