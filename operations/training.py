@@ -2,11 +2,13 @@
 
 import hashlib
 import json
+import multiprocessing
 import os
 import shutil
 import subprocess
 import tempfile
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -20,6 +22,8 @@ from operations.problem import ROOT
 from operations.send import write_json
 
 STATE = "inputs.json"
+TOLERANCE = timedelta(minutes=5)
+"""For late events and for those out of order: the stack's defaults."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,18 +50,27 @@ def train(problem: str, history: History, tell: Callable[[str], None]) -> bool:
     if not python.exists():
         raise OperationError(f"{python}: no such interpreter; make the scoring environment: uv sync --project scoring")
     history_to, models_to = problems.history_folder(problem), problems.models_folder(problem)
-    if _unchanged(history_to, made := inputs_digest(problem, history, simulation=True)):
+    made = {"digest": inputs_digest(problem, history, simulation=True)}
+    if _read(history_to / STATE) == made:
         tell(f"{history_to}: nothing changed")
     else:
         _replace(history_to, lambda folder: features(problem, history, folder, tell), made)
     trained = inputs_digest(problem, history, simulation=False)
-    if _unchanged(models_to.with_name(f".{problem}"), trained) and (models_to / "manifest.json").exists():
+    state = models_to.with_name(f"{problem}.{STATE}")
+    if _read(state) == {"digest": trained, "model": model_digest(models_to)}:
         tell(f"{models_to}: nothing changed")
         return False
     tell("training")
     _train(problem, python, history_to, models_to)
-    write_json(models_to.with_name(f".{problem}") / STATE, {"digest": trained})
+    write_json(state, {"digest": trained, "model": model_digest(models_to)})
     return True
+
+
+def model_digest(folder: Path) -> str | None:
+    """The digest that names the model, or None when the folder holds none."""
+    from scoring.code import digest, model_files
+
+    return digest(model_files(folder)) if (folder / "manifest.json").is_file() else None
 
 
 def inputs_digest(problem: str, history: History, *, simulation: bool) -> str:
@@ -79,53 +92,60 @@ def inputs_digest(problem: str, history: History, *, simulation: bool) -> str:
 
 def features(problem: str, history: History, folder: Path, tell: Callable[[str], None]) -> None:
     """One Parquet file of feature rows per day, from the day's events by the problem's query and the stream engine."""
+    # Not forked: a forked child may hang on a lock that a thread of this process held.
+    context = multiprocessing.get_context("spawn")
+    tell(f"history: {history.days} days of events through the query")
+    with ProcessPoolExecutor(min(os.cpu_count() or 1, history.days), mp_context=context) as pool:
+        days = [pool.submit(day_features, problem, history, number) for number in range(history.days)]
+        for number, day in enumerate(days, start=1):
+            name, data, rows = day.result()
+            (folder / f"{name}.parquet").write_bytes(data)
+            tell(f"  {number / history.days:4.0%} {name}: {rows:,} feature rows")
+
+
+def day_features(problem: str, history: History, number: int) -> tuple[str, bytes, int]:
+    """Date, Parquet file and number of its feature rows of one day of the history, the oldest being number 0.
+
+    Every input of the query reads the same events, as it does of the hub.
+    """
     import pyarrow as pa
-    from stream_engine import TimePolicy, compile_query
+    from stream_engine import Event, TimePolicy, compile_query, run
 
     from scoring.contract import arrow_schema
 
-    contract, simulator = problems.contract(problem), problems.simulator(problem)
     path = problems.query(problem)
     query = compile_query(path.read_text("utf-8"), name=str(path))
+    start = history.until - timedelta(days=history.days - number)
     size = {"devices": history.devices, "sensors": history.sensors, "seed": history.seed}
-    policy = TimePolicy(late=timedelta(minutes=5), out_of_order=timedelta(minutes=5), action="Drop")
-    for number, day in enumerate(simulator.history(history.until, days=history.days, **size), start=1):
-        tell(f"history: day {number} of {history.days}, {day.start:%Y-%m-%d}")
-        rows = run_query(query, day, policy)
-        table = pa.Table.from_pylist(list(map(dict, rows)), schema=arrow_schema(contract.feature))
-        (folder / f"{day.start:%Y-%m-%d}.parquet").write_bytes(parquet(table))
-
-
-def run_query(query: Any, simulation: Any, policy: Any) -> Sequence[Mapping[str, Any]]:
-    """Feature rows of one simulated day: every input of the query reads the same events, as it does of the hub."""
-    from stream_engine import Event, run
-
-    events = [Event(body=body, enqueued=moment) for moment, _, body in simulation.deliveries()]
-    return run(query, dict.fromkeys(query.inputs, events), policy=policy).outputs["features"]
+    deliveries = problems.simulator(problem).day(start, **size).deliveries()
+    events = [Event(body=body, enqueued=moment) for moment, _, body in deliveries]
+    policy = TimePolicy(late=TOLERANCE, out_of_order=TOLERANCE, action="Drop")
+    rows = run(query, dict.fromkeys(query.inputs, events), policy=policy).outputs["features"]
+    schema = arrow_schema(problems.contract(problem).feature)
+    return f"{start:%Y-%m-%d}", parquet(pa.Table.from_pylist(list(map(dict, rows)), schema=schema)), len(rows)
 
 
 def _train(problem: str, python: Path, history: Path, models: Path) -> None:
     # The trainer must not see this process's packages: its environment is the one of the cluster.
     environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    command = [str(python), "-m", f"scoring.{problem}.train", "--history", str(history.absolute())]
+    command = [str(python), "-m", f"scoring.{problem}.train", "--features", str(history.absolute())]
     command += ["--output", str(models.absolute())]
     run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
     if run.returncode:
         raise OperationError(f"{' '.join(command)}: exit code {run.returncode}\n{run.stderr.strip()[-4000:]}")
 
 
-def _unchanged(folder: Path, digest: str) -> bool:
-    state = folder / STATE
-    return state.exists() and json.loads(state.read_text("utf-8")).get("digest") == digest
+def _read(state: Path) -> dict[str, Any] | None:
+    return json.loads(state.read_text("utf-8")) if state.exists() else None
 
 
-def _replace(folder: Path, fill: Callable[[Path], None], digest: str) -> None:
+def _replace(folder: Path, fill: Callable[[Path], None], state: dict[str, Any]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         new = Path(temporary, "new")
         new.mkdir()
         fill(new)
-        write_json(new / STATE, {"digest": digest})
+        write_json(new / STATE, state)
         if folder.exists():
             shutil.rmtree(folder)
         new.rename(folder)

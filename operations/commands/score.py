@@ -52,8 +52,9 @@ def score(
         return
     if start is None or end is None:
         raise OperationError("score: --from and --to are needed (or --local for files on this machine).")
+    hours = window(start, end)
     chosen = load(stack, outputs)
-    _score(chosen, window(start, end), deployment or chosen.deployment, rows_a_file, allow_missing, again)
+    _score(chosen, hours, deployment or chosen.deployment, rows_a_file, allow_missing, again)
 
 
 def _score(stack: Stack, hours: Window, deployment: str, rows_a_file: int, allow_missing: bool, again: bool) -> None:

@@ -22,7 +22,7 @@ def train(
     seed: Annotated[int, typer.Option(help="The same seed gives the same plant as send.")] = 7,
 ) -> None:
     """Train the problem's models on this machine into build/models; nothing is done when nothing has changed."""
-    from operations.training import History, train
+    from operations.training import History, model_digest, train
 
     name = problem or DEFAULT_PROBLEM
     problems.contract(name)
@@ -30,7 +30,7 @@ def train(
     end = midnight if until is None else until.replace(tzinfo=UTC)
     history = History(until=end, days=days, devices=devices, sensors=sensors, seed=seed)
     train(name, history, err.print)
-    out.print(f"{problems.models_folder(name)}: model {digest(name)}")
+    out.print(f"{problems.models_folder(name)}: model {model_digest(problems.models_folder(name))}")
 
 
 def register(stack: StackName = DEFAULT_STACK, outputs: Outputs = None) -> None:
@@ -42,9 +42,3 @@ def register(stack: StackName = DEFAULT_STACK, outputs: Outputs = None) -> None:
     state = "registered" if new else "was registered already"
     out.print(f"{chosen.workspace}: model {chosen.problem}:{version} {state}")
     out.print(f"to use it: pulumi config set modelVersion {version} --stack {stack}")
-
-
-def digest(problem: str) -> str:
-    from scoring.code import digest, model_files
-
-    return digest(model_files(problems.models_folder(problem)))
