@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from pulumi_policy import ResourceValidationArgs
 
+from policies.inputs import ABSENT, read
 from policies.rule import CRITICAL, HIGH, MEDIUM, Problem, Rules, Settings, exceeds
 
 rules = Rules("Event Hubs")
@@ -72,7 +73,7 @@ rules.forbids(
     settings={"hours": {"type": "number", "default": 24}},
 )
 def retention(hub: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
-    if hub.props.get("retentionDescription"):
+    if read(hub.props, "retentionDescription") is not ABSENT:
         yield from exceeds(hub, "retentionDescription.retentionTimeInHours", 2160, least=settings["hours"])
     else:
         yield from exceeds(hub, "messageRetentionInDays", 90, least=settings["hours"] / 24)

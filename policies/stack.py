@@ -1,7 +1,7 @@
 """Rules for every resource, and for the stack as a whole: tags, places, protection, outputs."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 from pulumi_policy import PolicyResource, ResourceValidationArgs
 
@@ -60,15 +60,12 @@ SECRET_VALUE = re.compile(r"AccountKey=|SharedAccessKey=|SharedAccessSignature=|
 def required_tags(resource: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
     if not is_azure(resource) or kind(resource.resource_type) in UNTAGGABLE:
         return
-    for name in settings["tags"]:
-        found = tag(resource, name)
-        if found is ABSENT or found == "" or read(resource.props, "tags") is UNKNOWN:
-            yield Problem(property=f"tags[{show(name)}]", found=show(found), expected="a value")
-
-
-def tag(resource: ResourceValidationArgs, name: str):
     tags = read(resource.props, "tags")
-    return tags if tags in (ABSENT, UNKNOWN) else read({"tag": tags}, f"tag.{name}")
+    given = tags if isinstance(tags, Mapping) else {}
+    missing = [name for name in settings["tags"] if read(given, name) in (ABSENT, "")]
+    if missing:
+        found = show(tags) if tags in (ABSENT, UNKNOWN) else f"without {', '.join(missing)}"
+        yield Problem(property="tags", found=found, expected=f"a value for each of {', '.join(settings['tags'])}")
 
 
 @rules.rule(

@@ -24,7 +24,8 @@ values that security depends on are written into the program as they are, never 
 Sources: AZR is [PSRule for Azure](https://azure.github.io/PSRule.Rules.Azure/), AP an Azure Policy by the start of its
 id, MCSB the Microsoft cloud security benchmark, TRV [Trivy](https://trivy.dev), WAF the Azure Well-Architected
 Framework, AML and ASA the documentation of Azure Machine Learning and Stream Analytics, design
-[this project's own](architecture.md), practice what experience adds. "waives" names a rule of others that is broken here on purpose.
+[this project's own](architecture.md), practice what none of them asks for. "waives" names a rule of others that is
+broken here on purpose.
 
 This file is written by `python -m policies.table`.
 """
