@@ -1,6 +1,5 @@
 """Takes values out of a stack's configuration, as text, and notes all that is wrong with them. Pure."""
 
-import math
 import re
 from collections.abc import Mapping
 from typing import Any
@@ -44,16 +43,6 @@ class Reader:
     def text(self, key: str, pattern: str, allowed: str) -> str:
         text = self._take(key)
         return text if text is not None and re.fullmatch(pattern, text) else self._note(key, text, allowed, "")
-
-    def gigabytes(self, key: str) -> float:
-        """A daily cap: Log Analytics takes 0.023 and more, or -1 for none."""
-        text = self._take(key)
-        try:
-            value = float(text or "")
-        except ValueError:
-            value = math.nan
-        fits = value == -1 or 0.023 <= value <= 4_000
-        return value if fits else self._note(key, text, "a number from 0.023 to 4000, or -1 for no cap", -1.0)
 
     def location(self) -> str:
         text = self.values.get(LOCATION)

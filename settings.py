@@ -66,7 +66,7 @@ class Vault:
 @dataclass(frozen=True, kw_only=True)
 class Watch:
     retention_days: int
-    daily_cap_gb: float
+    daily_cap_gb: int
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,7 +148,7 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
         storage=_storage(r),
         registry_sku=r.choice("registrySku", "Standard", "Premium"),
         vault=Vault(retention_days=r.whole("vaultRetentionDays", 7, 90), purge_protection=not ephemeral),
-        watch=Watch(retention_days=r.whole("logRetentionDays", 30, 730), daily_cap_gb=r.gigabytes("logDailyCapGb")),
+        watch=Watch(retention_days=r.whole("logRetentionDays", 30, 730), daily_cap_gb=r.whole("logDailyCapGb", 1, 4_000)),
         cluster=_cluster(r),
         scoring=_scoring(r),
     )
