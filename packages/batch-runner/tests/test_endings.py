@@ -48,6 +48,17 @@ def test_no_process_and_no_output_is_left_when_the_job_is_ended(job, gone, numbe
     assert job.written() == []
 
 
+def test_an_output_file_that_cannot_be_completed_is_not_left_under_its_temporary_name(job, monkeypatch):
+    def full(descriptor):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("batch_runner.outputs.os.fsync", full)
+    job.files("a")
+    result = job.run()
+    assert (result.status, result.exit_code, result.error.code) == ("Failed", 42, "OutputFailed")
+    assert job.written() == []
+
+
 def test_a_job_can_be_cancelled(job):
     job.script(SLEEPER)
     job.files("a", "b")

@@ -76,6 +76,24 @@ def test_a_worker_killed_from_outside_costs_one_attempt_and_no_row(job):
     assert "RUN_DONE" in job.log("sys/job_report/processed_mini-batches.csv")
 
 
+def test_a_dead_worker_is_noticed_though_its_child_lives_on(job, gone):
+    job.script("""
+        import os, time
+        def init(): pass
+        def run(mini_batch):
+            if child := os.fork():
+                with open(os.environ["PIDS"], "w") as file:
+                    file.write(str(child))
+                os._exit(3)
+            time.sleep(600)
+    """)
+    job.files("a")
+    pids = job.root / "pids"
+    result = job.run(timeout=20, environment_variables={"PIDS": str(pids)})
+    assert "ended with exit code 3" in str(result.failures[0])
+    assert gone(int(pids.read_text()))
+
+
 def test_a_flaky_mini_batch_succeeds_when_tried_again_and_counts_once(job):
     job.script("""
         import os

@@ -95,12 +95,14 @@ class Worker:
 
     def receive(self) -> Iterator[dict[str, Any]]:
         """The complete messages that have arrived; sets `closed` once the worker can send no more."""
+        # Asked before reading, or a last message could slip in between. The end of the pipe alone does not tell: a
+        # child process of the script may hold it open after the worker has died.
+        ended = self.process.poll() is not None
         try:
             while chunk := os.read(self._replies, _CHUNK):
                 self._buffer += chunk
         except BlockingIOError:
-            # A child process of the script may hold the pipe open after the worker has died.
-            self.closed = self.closed or self.process.poll() is not None
+            self.closed = self.closed or ended
         else:
             self.closed = True
         while len(self._buffer) >= 8:
