@@ -9,7 +9,8 @@ from components.storage import StorageAccount
 from settings import Storage
 
 LAKE = ("features", "raw", "rejected", "predictions")
-WORKSPACE = ("assets", "scoring-input", "scoring-output")
+# Azure ML would make `azureml`, for job logs, by itself at the first job; declared, it can carry a role from the start.
+WORKSPACE = ("assets", "scoring-input", "scoring-output", "azureml")
 
 
 def lake(name: str, *, storage: Storage, place: Place) -> StorageAccount:

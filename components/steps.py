@@ -7,13 +7,17 @@ fail.
 """
 
 import asyncio
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
-from pulumi import ResourceHook, ResourceHookArgs, ResourceHookBinding, ResourceOptions
+from pulumi import ErrorHook, ErrorHookArgs, ResourceHook, ResourceHookArgs, ResourceHookBinding, ResourceOptions
+
+from components import arm
 
 Values = Mapping[str, Any]
+REFUSED = r"not authorized|Unauthorized|AuthorizationPermissionMismatch|AuthorizationFailed"
 Work = Callable[[Values, Values | None], None]
 
 
@@ -40,13 +44,30 @@ def before_create(name: str, work: Callable[[Values], None]) -> ResourceHookBind
     return ResourceHookBinding(before_create=[ResourceHook(f"before-{name}", before)])
 
 
-def before_update(name: str, work: Callable[[str], None]) -> ResourceHookBinding:
+def before_update(name: str, work: Callable[[str], None]) -> ResourceHook:
     """Does `work(id)` before a resource is changed."""
 
     async def before(args: ResourceHookArgs) -> None:
         await _in_thread(work, args.id)
 
-    return ResourceHookBinding(before_update=[ResourceHook(f"before-{name}", before)])
+    return ResourceHook(f"before-{name}", before)
+
+
+def again_until_authorized(name: str) -> ErrorHook:
+    """Tries again what Azure refused for a missing right: a role assignment takes minutes to reach services."""
+    waited = 0.0
+
+    async def on_error(args: ErrorHookArgs) -> bool:
+        nonlocal waited
+        if not re.search(REFUSED, args.errors[0]) or waited > arm.PATIENCE_SECONDS:
+            return False
+        pulumi.log.info(f"{args.name}: not authorized yet, a role assignment may be on its way; trying again")
+        pause = min(1.5 ** len(args.errors), 20)
+        waited += pause
+        await asyncio.sleep(pause)
+        return True
+
+    return ErrorHook(f"again-{name}", on_error)
 
 
 def _wire(args: ResourceHookArgs) -> Values:

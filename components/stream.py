@@ -8,12 +8,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import pulumi
-from pulumi import Output, ResourceOptions
+from pulumi import Output, ResourceHookBinding, ResourceOptions
 from pulumi_azure_native import streamanalytics as asa
 
 from components import stream_control
 from components.place import Place, fingerprint, watch
-from components.steps import before_update, step
+from components.steps import again_until_authorized, before_update, step
 from settings import Stream
 
 # Alias in the query → consumer group of the hub, and output aliases: each writes to the lake's container of its name.
@@ -38,7 +38,7 @@ class StreamJob(pulumi.ComponentResource):
             f"{name}-job",
             resource_group_name=place.group,
             **declared,
-            opts=ResourceOptions(parent=self, hooks=self.stop),
+            opts=ResourceOptions(parent=self, hooks=ResourceHookBinding(before_update=[self.stop])),
         )
         watch(f"{name}-job", job.id, place, self)
         self.job_id, self.job_name = job.id, job.name
@@ -62,9 +62,12 @@ class StreamFlow(pulumi.ComponentResource):
     ):
         super().__init__("batchscoring:index:StreamFlow", name, {}, opts)
 
+        # Azure tries the data with the job's identity, whose roles may not have reached it yet.
+        hooks = ResourceHookBinding(before_update=[job.stop], on_error=[again_until_authorized(name)])
+
         def child() -> ResourceOptions:
             # Azure removes them with the job, and refuses to remove them from a running one.
-            return ResourceOptions(parent=self, depends_on=list(after), deleted_with=job.resource, hooks=job.stop)
+            return ResourceOptions(parent=self, depends_on=list(after), deleted_with=job.resource, hooks=hooks)
 
         inputs = {alias: _input(place, reader) for alias, reader in INPUTS.items()}
         outputs = {alias: _output(place, alias, stream) for alias in OUTPUTS}

@@ -80,10 +80,6 @@ class Workspace(pulumi.ComponentResource):
         self.register_outputs({"workspace_id": self.workspace_id, "name": self.name, "guid": self.guid})
 
     def scopes(self, prefix: str, account: StorageAccount) -> dict[str, Output[str]]:
-        """Where roles are given: the workspace, and the containers that Azure ML makes for itself in its account."""
-        containers = Output.concat(account.account_id, "/blobServices/default/containers/")
-        return {
-            "workspace": self.workspace_id,
-            f"{prefix}/azureml": Output.concat(containers, "azureml"),
-            f"{prefix}/default": Output.concat(containers, "azureml-blobstore-", self.guid),
-        }
+        """Where roles are given: the workspace, and its default datastore's container, which Azure ML makes."""
+        default = Output.concat(account.account_id, "/blobServices/default/containers/azureml-blobstore-", self.guid)
+        return {"workspace": self.workspace_id, f"{prefix}/default": default}
