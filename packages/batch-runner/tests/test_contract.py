@@ -206,6 +206,20 @@ def test_the_scripts_output_never_disturbs_the_protocol(job):
     assert "printed" in job.log("user/stderr/node0/process000.stderr.txt")
 
 
+def test_exit_handlers_of_the_script_are_waited_for(job):
+    job.script("""
+        import atexit, os, time
+        def init(): atexit.register(finish)
+        def run(mini_batch): return mini_batch
+        def finish():
+            time.sleep(1.2)
+            open(os.path.join(os.environ["AZUREML_BI_OUTPUT_PATH"], "finished"), "w").close()
+    """)
+    job.files("a")
+    job.run()
+    assert job.written() == ["finished", "predictions.csv"]
+
+
 def test_workers_run_under_another_interpreter_that_has_no_batch_runner(job, tmp_path):
     python = tmp_path / "other-python"
     python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -S "$@"\n')

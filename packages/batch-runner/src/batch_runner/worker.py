@@ -169,10 +169,8 @@ def run(module, request, append, replies):
     )
 
 
-def main(request_descriptor, reply_descriptor):
-    for descriptor in (request_descriptor, reply_descriptor):
-        os.set_inheritable(descriptor, False)
-    requests, replies = queue.SimpleQueue(), Replies(reply_descriptor)
+def main(request_descriptor, replies):
+    requests = queue.SimpleQueue()
     threading.Thread(target=listen, args=(request_descriptor, requests), daemon=True).start()
     start = requests.get()
     stage = "import"
@@ -198,4 +196,9 @@ def main(request_descriptor, reply_descriptor):
 
 
 if __name__ == "__main__":
-    main(int(sys.argv[1]), int(sys.argv[2]))
+    descriptors = [int(argument) for argument in sys.argv[1:]]
+    for descriptor in descriptors:
+        os.set_inheritable(descriptor, False)
+    # Global, so that the pipe stays open until the script's exit handlers have run: its end is our end to the parent.
+    to_parent = Replies(descriptors[1])
+    main(descriptors[0], to_parent)
