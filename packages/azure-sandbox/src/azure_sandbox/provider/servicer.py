@@ -19,7 +19,7 @@ Value = dict[str, Any]
 
 
 class Provider(provider_pb2_grpc.ResourceProviderServicer):
-    """Secrets stay the engine's: without `acceptSecrets` it takes them off before a call and puts them back after it."""
+    """Secrets are the engine's: without `acceptSecrets` it takes them off before a call and puts them back after."""
 
     def __init__(self) -> None:
         self._arm = ResourceManagerClient()
@@ -88,18 +88,18 @@ class Provider(provider_pb2_grpc.ResourceProviderServicer):
     def Diff(self, request: Any, context: Any) -> Any:
         token, olds, news = request.type, plain(request.old_inputs), plain(request.news)
         parameters, fixed = set(table.parameters(token)), table.immutable(token)
-        kinds, replaces, detail, moves = pb.PropertyDiff.Kind, [], {}, False
+        kinds, replaces, detail, moves = pb.PropertyDiff.Kind, set[str](), {}, False
         for path, kind in differences(olds, news):
             top = re.split(r"[.\[]", path)[0]
             replace = top in parameters or any(path == f or path.startswith((f + ".", f + "[")) for f in fixed)
             moves = moves or top in parameters
             if replace:
-                replaces.append(path)
+                replaces.add(top)
             detail[path] = pb.PropertyDiff(kind=kinds.Value(kind + "_REPLACE" * replace), inputDiff=True)
         return pb.DiffResponse(
             changes=pb.DiffResponse.DIFF_SOME if detail else pb.DiffResponse.DIFF_NONE,
-            diffs=list(detail),
-            replaces=replaces,
+            diffs=sorted({re.split(r"[.\[]", path)[0] for path in detail}),
+            replaces=sorted(replaces),
             detailedDiff=detail,
             hasDetailedDiff=True,
             # The same name again: the old one must go first, else its deletion would take the new one.
