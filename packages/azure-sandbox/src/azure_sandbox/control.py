@@ -83,9 +83,13 @@ class Control:
             "clock": self._clock(),
             "resources": dict(sorted(kinds.items())),
             "roleAssignments": len(sandbox.store.resources(kind=ASSIGNMENTS)),
-            "refusals": [_refusal(entry) for entry in sandbox.store.requests(refused=True, limit=10)],
+            "refusals": [self._refusal(entry) for entry in sandbox.store.requests(refused=True, limit=10)],
         }
         return JSONResponse(answer | {name: read() for name, read in sandbox.status.items()})
+
+    def _refusal(self, entry: dict[str, Any]) -> dict[str, Any]:
+        who = self._sandbox.directory.find(entry["principal"])
+        return entry | {"principal": who.name if who else entry["principal"]}
 
     def _clock(self) -> dict[str, Any]:
         return {"now": self._sandbox.clock.now().isoformat(), "speed": self._sandbox.clock.speed}
@@ -97,7 +101,3 @@ def _moment(text: str) -> datetime:
         message = f"'{text}' names no time zone; write it as 2026-01-31T12:00:00Z"
         raise ValueError(message)
     return moment
-
-
-def _refusal(entry: dict[str, Any]) -> dict[str, Any]:
-    return {key: entry[key] for key in ("id", "at", "principal", "method", "host", "path", "status", "code", "message")}

@@ -79,7 +79,8 @@ class Web:
         path = request.url.path
         for pattern, handler in self.outside:
             if request.method == "POST" and pattern.fullmatch(path):
-                return JSONResponse(await handler(path, body or {}, principal))
+                answer = await handler(path, body or {}, principal)
+                return Response(status_code=200) if answer is None else JSONResponse(answer)
         status, answer, headers = await self._sandbox.manager.handle(request.method, path, query, body, principal)
         if answer is None or request.method == "HEAD":
             return Response(status_code=status, headers=headers)
