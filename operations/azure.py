@@ -69,6 +69,7 @@ def send(
     from azure.core.rest import HttpRequest
 
     request = HttpRequest(method, url, params=params, json=json, content=content, headers=dict(headers or {}))
+    request.url = client.format_url(request.url)
     try:
         answer = client.send_request(request, retry_on_methods=repeat)
     except ClientAuthenticationError as error:

@@ -40,16 +40,15 @@ class StreamState:
 def stream(stack: Stack, now: datetime, since: timedelta = timedelta(days=2)) -> StreamState:
     """The job's state, and its metrics in the time from `now - since` to `now`."""
     job = azure.get(azure.resource_manager(), stack.stream_job_id, JOB_VERSION)["properties"]
-    span = f"{_iso(now - since)}/{_iso(now)}"
-    totals = _metrics(stack, ",".join(COUNTS), "Total", span)
-    delays = _metrics(stack, DELAY, "Maximum", f"{_iso(now - timedelta(minutes=30))}/{_iso(now)}").get(DELAY, [])
-    delay = timedelta(seconds=delays[-1]) if delays else None
+    totals = _metrics(stack, ",".join(COUNTS), "Total", span(now - since, now))
+    delays = _metrics(stack, DELAY, "Maximum", span(now - timedelta(minutes=30), now)).get(DELAY, [])
+    at, delay = (delays[-1][0], timedelta(seconds=delays[-1][1])) if delays else (now, None)
     return StreamState(
         name=stack.streamJob,
         state=job.get("jobState", "unknown"),
-        metrics={name: round(sum(totals.get(name, []))) for name in COUNTS},
+        metrics={name: round(sum(value for _, value in totals.get(name, []))) for name in COUNTS},
         delay=delay,
-        watermark=None if delay is None else now - delay,
+        watermark=None if delay is None else at - delay,
     )
 
 
@@ -65,16 +64,19 @@ def by_input(stack: Stack, metric: str, span: str) -> dict[str, int]:
 
 
 def span(start: datetime, end: datetime) -> str:
-    return f"{_iso(start)}/{_iso(end)}"
+    """From `start` to `end` with the minute that `end` is in, which the service would leave out."""
+    return f"{_iso(start)}/{_iso(end + timedelta(minutes=1))}"
 
 
-def _metrics(stack: Stack, names: str, aggregation: str, span: str) -> dict[str, list[float]]:
-    """Values of each metric in order of time, without the minutes that have none."""
+def _metrics(stack: Stack, names: str, aggregation: str, span: str) -> dict[str, list[tuple[datetime, float]]]:
+    """(minute, value) of each metric in order of time, without the minutes that have none."""
     key = aggregation.lower()
-    found: dict[str, list[float]] = {}
+    found: dict[str, list[tuple[datetime, float]]] = {}
     for entry in _query(stack, names, aggregation, span, {}).get("value", []):
         points = [point for series in entry.get("timeseries", []) for point in series.get("data", [])]
-        found[entry["name"]["value"]] = [point[key] for point in points if point.get(key) is not None]
+        found[entry["name"]["value"]] = [
+            (datetime.fromisoformat(point["timeStamp"]), point[key]) for point in points if point.get(key) is not None
+        ]
     return found
 
 

@@ -41,7 +41,7 @@ class Quality:
         return {**counts, **{name: round(rate, 4) for name, rate in rates.items()}}
 
 
-def compare(found: Collection[Key], truth: Collection[Key]) -> Quality:
+def compare(found: Collection[Any], truth: Collection[Any]) -> Quality:
     found, truth = set(found), set(truth)
     return Quality(hits=len(found & truth), false_alarms=len(found - truth), misses=len(truth - found))
 

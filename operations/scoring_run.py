@@ -47,6 +47,23 @@ class Attempt:
         return f"azureml://datastores/{OUTPUT_STORE}/paths/{self.path}/predictions.csv"
 
 
+@dataclass(frozen=True, kw_only=True)
+class Serving:
+    """A deployment, and the digests of the model and the code that it runs."""
+
+    deployment: str
+    model: str
+    code: str
+
+
+def serving(stack: Stack, deployment: str) -> Serving:
+    """Raises OperationError when the stack's endpoint has no such deployment."""
+    variables = jobs.deployment(stack, deployment).get("environmentVariables") or {}
+    return Serving(
+        deployment=deployment, model=variables.get("MODEL_DIGEST", ""), code=variables.get("CODE_DIGEST", "")
+    )
+
+
 def runs(stack: Stack, window: str = "") -> list[dict[str, Any]]:
     """Committed runs, of one window or of all, oldest first."""
     container = azure.container(stack.workspaceAccount, OUTPUT)
@@ -88,23 +105,21 @@ def upload(stack: Stack, prepared: Prepared, this: Attempt, **facts: Any) -> dic
 
 def score(
     stack: Stack,
-    deployment: str,
+    serving: Serving,
     this: Attempt,
     manifest: Mapping[str, Any],
     on_status: Callable[[jobs.Job, float], None],
 ) -> dict[str, Any]:
-    """Runs the job, checks rows in = scored + rejected, and commits the run. Returns its record.
+    """Runs the job by the named deployment, checks rows in = scored + rejected, and commits the run. Returns its record.
 
     Raises JobFailed when the job does not complete, OperationError when the counts differ: then nothing is committed.
     """
-    properties = jobs.deployment(stack, deployment)
     began = time.monotonic()
-    job = jobs.follow(stack, jobs.invoke(stack, deployment, source=this.source, target=this.target), on_status)
+    job = jobs.follow(stack, jobs.invoke(stack, serving.deployment, source=this.source, target=this.target), on_status)
     if job.status != "Completed":
         raise JobFailed(job)
     seconds = round(time.monotonic() - began, 1)
     counts = count(outputs(stack, this.path), manifest, f"{OUTPUT}/{this.path} (job {job.name})")
-    environment = properties.get("environmentVariables") or {}
     record = {
         "window": this.window,
         "attempt": this.number,
@@ -112,9 +127,9 @@ def score(
         "from": manifest["from"],
         "to": manifest["to"],
         "job": job.name,
-        "deployment": deployment,
-        "model": environment.get("MODEL_DIGEST", ""),
-        "code": environment.get("CODE_DIGEST", ""),
+        "deployment": serving.deployment,
+        "model": serving.model,
+        "code": serving.code,
         "input": manifest["digest"],
         "rows": manifest["rows"],
         **counts,

@@ -58,6 +58,7 @@ def score(
 
 
 def _score(stack: Stack, hours: Window, deployment: str, rows_a_file: int, allow_missing: bool, again: bool) -> None:
+    runner = scoring_run.serving(stack, deployment)
     _complete(stack, hours)
     contract = problem.contract(stack.problem)
     prepared = scoring_run.read(stack, hours, contract, rows_a_file=rows_a_file, allow_missing=allow_missing)
@@ -80,7 +81,7 @@ def _score(stack: Stack, hours: Window, deployment: str, rows_a_file: int, allow
             err.print(f"job {job.name}: {job.status} after {seconds:.0f} s")
 
     try:
-        record = scoring_run.score(stack, deployment, this, manifest, status)
+        record = scoring_run.score(stack, runner, this, manifest, status)
     except scoring_run.JobFailed as error:
         raise OperationError(f"{error}\n{failure(stack, error.job.name)}") from error
     out.print(
