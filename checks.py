@@ -5,6 +5,7 @@ job's only at its start. Here both are errors before anything is deployed, each 
 """
 
 import importlib
+import re
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -42,8 +43,8 @@ def checked_query(problem: str, *, inputs: Iterable[str], outputs: Iterable[str]
     except stream_engine.QueryError as error:
         raise QueryProblems(str(error)) from error
     problems = [
-        *_aliases(file, "FROM", set(query.inputs), set(inputs), "input"),
-        *_aliases(file, "INTO", set(query.outputs), set(outputs), "output"),
+        *_aliases(file, text, "FROM", set(query.inputs), set(inputs), "input"),
+        *_aliases(file, text, "INTO", set(query.outputs), set(outputs), "output"),
         *query_problems(contract_of(problem), query.outputs, file=str(file)),
     ]
     if problems:
@@ -51,12 +52,22 @@ def checked_query(problem: str, *, inputs: Iterable[str], outputs: Iterable[str]
     return text
 
 
-def _aliases(file: Path, word: str, found: set[str], declared: set[str], kind: str) -> list[str]:
+def _aliases(file: Path, text: str, word: str, found: set[str], declared: set[str], kind: str) -> list[str]:
     names = ", ".join(sorted(declared))
-    problems = [
-        f"{file}: {word} {alias}: the job declares no such {kind}; it has {names}" for alias in found - declared
+    unknown = [
+        f"{file}, {_place(text, word, alias)}: {word} {alias}: the job declares no such {kind}; it has {names}"
+        for alias in sorted(found - declared)
     ]
-    unused = [
-        f"{file}: the job declares the {kind} {alias}, the query has no {word} {alias}" for alias in declared - found
+    unused = sorted(declared - found)
+    return unknown + [
+        f"{file}: the job declares the {kind} {alias}, the query has no {word} {alias}" for alias in unused
     ]
-    return sorted(problems + unused)
+
+
+def _place(text: str, word: str, alias: str) -> str:
+    """Line and column of an alias's first use."""
+    use = re.search(rf"\b(?:{word}|JOIN)\s+\[?({re.escape(alias)})\b", text, re.IGNORECASE)
+    if use is None:
+        return "line 1, column 1"
+    before = text[: use.start(1)].split("\n")
+    return f"line {len(before)}, column {len(before[-1]) + 1}"

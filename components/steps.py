@@ -79,5 +79,5 @@ async def _in_thread(work: Callable[..., None], *values: Any) -> None:
     try:
         await asyncio.to_thread(work, *values)
     except Exception as error:
-        # The engine takes an empty message for success.
-        raise RuntimeError(str(error) or repr(error)) from error
+        # The engine takes an empty message for success. Azure's clients say code and message a second time, below.
+        raise RuntimeError(str(error).partition("\nCode: ")[0] or repr(error)) from error

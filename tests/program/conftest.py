@@ -1,90 +1,31 @@
-"""The real program under Pulumi's mocks: what it declares, stack by stack."""
-
-import runpy
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
 
-import pulumi
 import pytest
-import yaml
-from pulumi.runtime import MockCallArgs, MockResourceArgs, Mocks
 
-ROOT = Path(__file__).parents[2]
-STACKS = ("local", "dev", "prod")
-SUBSCRIPTION = "00000000-0000-0000-0000-000000000001"
-WORKSPACE = "11111111-1111-1111-1111-111111111111"
-DEPLOYER = "00000000-0000-0000-0000-0000000000dd"
+from .declared import ROOT, STACKS, Declared, declare
 
 
-@dataclass(frozen=True)
-class Declared:
-    """One resource as the program declares it: type without provider, logical name, inputs as on the wire."""
-
-    type: str
-    name: str
-    inputs: Mapping[str, Any]
-    custom: bool
-
-
-@dataclass
-class Recorder(Mocks):
-    """Answers as Azure would where the program needs an answer, and keeps what it is asked for."""
-
-    seen: list[Declared] = field(default_factory=list)
-
-    def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
-        kind = args.typ.removeprefix("azure-native:")
-        self.seen.append(Declared(kind, args.name, args.inputs, bool(args.custom)))
-        outputs = dict(args.inputs) | {"name": _azure_name(args.inputs)}
-        outputs |= {"principalId": f"{args.name}-principal", "clientId": f"{args.name}-client"}
-        if "identity" in outputs:
-            outputs["identity"] = {"type": args.inputs["identity"]["type"], "principalId": f"{args.name}-principal"}
-        if kind == "machinelearningservices:BatchEndpoint":
-            outputs["properties"] = {
-                **outputs["properties"],
-                "scoringUri": "https://e.westeurope.inference.ml.azure.com/jobs",
-            }
-        if kind == "machinelearningservices:Workspace":
-            outputs["workspaceId"] = WORKSPACE
-        return f"/{kind}/{args.name}", outputs
-
-    def call(self, args: MockCallArgs) -> dict[str, Any]:
-        assert args.token == "azure-native:authorization:getClientConfig"
-        return {"subscriptionId": SUBSCRIPTION, "tenantId": SUBSCRIPTION, "objectId": DEPLOYER, "clientId": DEPLOYER}
+@pytest.fixture(scope="session")
+def model_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a model's shape: declaring needs its files' bytes, not that they can predict."""
+    folder = tmp_path_factory.mktemp("model")
+    (folder / "manifest.json").write_text("{}")
+    (folder / "golden").mkdir()
+    for name in ("estimators.joblib", "golden/input.parquet", "golden/expected.parquet"):
+        (folder / name).write_bytes(name.encode())
+    return folder
 
 
-def _azure_name(inputs: Mapping[str, Any]) -> str:
-    """The name of the resource itself: the last of the names on its path that the SDK takes."""
-    order = ("name", "deploymentName", "endpointName", "computeName", "outputName", "inputName", "consumerGroupName")
-    order += (
-        "eventHubName",
-        "containerName",
-        "jobName",
-        "namespaceName",
-        "accountName",
-        "workspaceName",
-        "resourceName",
-    )
-    return next(
-        (str(inputs[key]) for key in (*order, "vaultName", "registryName", "resourceGroupName") if key in inputs), ""
-    )
+@pytest.fixture(scope="session", params=STACKS)
+def stack(request: pytest.FixtureRequest, model_folder: Path) -> Iterator[list[Declared]]:
+    """Everything that a stack declares once it has a model; one run of the program for each stack."""
+    named = {"modelVersion": "0123456789abcdef"} if request.param == "prod" else {"modelPath": str(model_folder)}
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(ROOT)
+        yield declare(request.param, **named)
 
 
-def configuration(stack: str, **changes: str) -> dict[str, str]:
-    """The stack's configuration as the engine hands it to the program, defaults of Pulumi.yaml included."""
-    declared = yaml.safe_load((ROOT / "Pulumi.yaml").read_text())["config"]
-    values = {f"batch-scoring:{key}": entry["default"] for key, entry in declared.items()}
-    values |= yaml.safe_load((ROOT / f"Pulumi.{stack}.yaml").read_text())["config"]
-    values |= {f"batch-scoring:{key}": value for key, value in changes.items()}
-    return {key: str(value).lower() if isinstance(value, bool) else str(value) for key, value in values.items()}
-
-
-def declare(stack: str, **changes: str) -> list[Declared]:
-    """Everything that the program declares for a stack."""
-    mocks = Recorder()
-    pulumi.runtime.set_mocks(mocks, project="batch-scoring", stack=stack, preview=False)
-    pulumi.runtime.set_all_config(configuration(stack, **changes))
-    pulumi.runtime.test(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__") and None)()
-    return mocks.seen
+@pytest.fixture(autouse=True)
+def _in_the_project(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(ROOT)
