@@ -110,7 +110,7 @@ def score(
     manifest: Mapping[str, Any],
     on_status: Callable[[jobs.Job, float], None],
 ) -> dict[str, Any]:
-    """Runs the job by the named deployment, checks rows in = scored + rejected, and commits the run. Returns its record.
+    """Runs the job by the named deployment, checks rows in = scored + rejected, commits the run; returns its record.
 
     Raises JobFailed when the job does not complete, OperationError when the counts differ: then nothing is committed.
     """

@@ -19,15 +19,15 @@ def stream() -> None:
 @app.command("run")
 def run(
     query: Annotated[Path, typer.Option(help="The query, a .asaql file.")],
-    input: Annotated[
-        list[str], typer.Option(help="ALIAS=FILE of JSON lines, for each input of the query.")
-    ],
+    input: Annotated[list[str], typer.Option(help="ALIAS=FILE of JSON lines, for each input of the query.")],
     output: Annotated[Path, typer.Option(help="Folder for one JSON-lines file per output of the query.")],
     late: Annotated[float, typer.Option(min=0, help="Tolerance for late arrival, in seconds.")] = 5,
     out_of_order: Annotated[float, typer.Option(min=0, help="Tolerance for events out of order, in seconds.")] = 0,
     policy: Annotated[Literal["Drop", "Adjust"], typer.Option(help="What happens beyond them.")] = "Adjust",
 ) -> None:
     """Run a query over files of events, by the engine that also runs the sandbox's jobs."""
+    files = _inputs(input)
+
     from datetime import timedelta
 
     from stream_engine import QueryError, StreamError, TimePolicy
@@ -35,7 +35,7 @@ def run(
 
     times = TimePolicy(late=timedelta(seconds=late), out_of_order=timedelta(seconds=out_of_order), action=policy)
     try:
-        result = run_files(query, _inputs(input), output, times)
+        result = run_files(query, files, output, times)
     except (QueryError, StreamError, ValueError, OSError) as error:
         raise OperationError(str(error)) from error
     for alias, counts in result.metrics_by_input.items():

@@ -8,7 +8,6 @@ from typer.testing import CliRunner
 
 from operations.cli import app
 from operations.errors import OperationError
-from operations.stack import Stack
 
 SCRIPT = """
 import os
@@ -120,17 +119,36 @@ def test_what_is_wrong_is_said_with_its_place(arguments, found, tmp_path, monkey
     assert not Path("x.jsonl").exists()
 
 
+def pulumi(folder: Path, monkeypatch, script: str) -> None:
+    """A `pulumi` on PATH that answers as the real one does."""
+    command = folder / "bin" / "pulumi"
+    command.parent.mkdir()
+    command.write_text(f"#!/bin/sh\n{script}\n")
+    command.chmod(0o755)
+    monkeypatch.setenv("PATH", str(command.parent), prepend=":")
+
+
 def test_a_stack_that_pulumi_does_not_know_is_named(tmp_path, monkeypatch):
-    pulumi = tmp_path / "pulumi"
-    pulumi.write_text("#!/bin/sh\necho 'error: no stack named nix found' >&2\nexit 255\n")
-    pulumi.chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path), prepend=":")
-    assert "stack 'nix': `pulumi stack output --json --stack nix` failed: error: no stack named" in refusal(
-        "status", "--stack", "nix"
+    pulumi(tmp_path, monkeypatch, "echo 'error: no stack named nix found' >&2; exit 255")
+    for command in ("status", "teardown"):
+        found = refusal(command, "--stack", "nix")
+        assert "--stack nix`" in found
+        assert "error: no stack named nix found" in found
+
+
+PROTECTED = """
+case "$1" in
+  stack) echo '{"deployment": {"resources": [{"type": "pulumi:pulumi:Stack"}]}}' ;;
+  config) echo '{"batch-scoring:protect": {"value": "true"}}' ;;
+  *) echo called >> "$CALLED" ;;
+esac
+"""
+
+
+def test_a_protected_stack_is_not_destroyed_unless_told(tmp_path, monkeypatch):
+    monkeypatch.setenv("CALLED", str(tmp_path / "called"))
+    pulumi(tmp_path, monkeypatch, PROTECTED)
+    assert "stack 'prod' is protected: not destroyed. If that is meant, say --unprotect." in refusal(
+        "teardown", "--stack", "prod"
     )
-
-
-def test_prod_is_not_destroyed_unless_told(tmp_path):
-    outputs = dict.fromkeys((field for field in Stack.__dataclass_fields__ if field != "name"), "x")
-    (tmp_path / "outputs.json").write_text(json.dumps(outputs))
-    assert "say --prod" in refusal("teardown", "--stack", "prod", "--outputs", tmp_path / "outputs.json")
+    assert not (tmp_path / "called").exists()

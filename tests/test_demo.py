@@ -1,0 +1,77 @@
+"""The main job, once, under the real engine: from nothing to scored results, again without change, and away."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+@pytest.fixture(scope="module")
+def place(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("demo")
+
+
+def demo(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Runs tools/demo.py with a sandbox of its own."""
+    environment = os.environ | {"AZURE_SANDBOX_STATE": str(place / "sandbox")}
+    command = [sys.executable, "tools/demo.py", "--output", str(place / "out"), *arguments]
+    return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+
+def changed() -> str:
+    return subprocess.run(["git", "status", "--short"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+
+
+@pytest.fixture(scope="module")
+def first(place: Path):
+    before = changed()
+    ran = demo(place)
+    yield ran
+    if (place / "sandbox").exists():
+        demo(place, "--clean")
+    assert changed() == before
+
+
+def summary(place: Path) -> dict:
+    return json.loads((place / "out" / "summary.json").read_text())
+
+
+def test_the_main_job_accounts_for_every_event_and_row_and_finds_the_faults(place, first):
+    assert first.returncode == 0, first.stdout + first.stderr
+    found = summary(place)
+    assert found["events"]["balance"] == 0
+    assert found["events"]["sent"] == sum(found["injected"].values()) > 40_000
+    assert found["rows"]["rows"] == found["rows"]["scored"] + found["rows"]["rejected"] == found["windows"]
+    assert found["quality"]["recall"] >= 0.8
+    assert found["quality"]["precision"] >= 0.6
+    assert found["quality"]["f1"] > found["three_sigma"]["f1"]
+    assert set(found["resources"]["changes"]) == {"create"}
+    page = (place / "out" / "results.html").read_text()
+    assert page.count('class="chart"') == 15
+    assert "equals" in page
+
+
+def test_a_second_run_changes_nothing(place, first):
+    before = summary(place)
+    again = demo(place)
+    assert again.returncode == 0, again.stdout + again.stderr
+    after = summary(place)
+    for words in ("nothing changed", "was sent before", "scored by"):
+        assert words in again.stdout + again.stderr
+    assert set(after["resources"]["changes"]) == {"same"}
+    assert {name: after[name] for name in ("events", "rows", "runs", "quality", "day")} == {
+        name: before[name] for name in ("events", "rows", "runs", "quality", "day")
+    }
+
+
+def test_cleaning_leaves_nothing(place, first):
+    cleaned = demo(place, "--clean")
+    assert cleaned.returncode == 0, cleaned.stdout + cleaned.stderr
+    for nothing in ("resource groups: none", "resources: none", "soft-deleted vaults: none"):
+        assert nothing in cleaned.stdout
+    assert not (place / "sandbox").exists()
