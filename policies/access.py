@@ -7,7 +7,7 @@ from pulumi_policy import PolicyResource, ResourceValidationArgs
 
 from policies.graph import linked, of_kind
 from policies.inputs import one_of, read, show
-from policies.rule import CRITICAL, HIGH, MEDIUM, Problem, Rules, Settings, inputs, kind
+from policies.rule import CRITICAL, HIGH, Problem, Rules, Settings, inputs, kind
 
 rules = Rules("Roles")
 
@@ -54,23 +54,6 @@ def not_broad(assignment: ResourceValidationArgs, settings: Settings) -> Iterato
     if role in FORBIDDEN or not GUID.match(role):
         found = FORBIDDEN.get(role) or show(read(assignment.props, "roleDefinitionId"))
         yield Problem(property="roleDefinitionId", found=found, expected="the plain id of a narrow role")
-
-
-@rules.rule(
-    "role-name",
-    on=ASSIGNMENT,
-    property="roleAssignmentName",
-    expected="a GUID",
-    title="A role assignment has a name of its own choosing.",
-    why="With a random one, a retry after a lost answer fails with RoleAssignmentExists.",
-    fix="pass role_assignment_name, a uuid5 of what is assigned.",
-    severity=MEDIUM,
-    sources=("practice",),
-)
-def name(assignment: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
-    found = read(assignment.props, "roleAssignmentName")
-    if not isinstance(found, str) or not GUID.fullmatch(found):
-        yield Problem(property="roleAssignmentName", found=show(found), expected="a GUID as a plain value")
 
 
 @rules.stack_rule(

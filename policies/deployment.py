@@ -23,6 +23,7 @@ ASSETS = {
     "properties.codeConfiguration.codeId": CODE,
     "properties.environmentId": ENVIRONMENT,
 }
+DIGEST = re.compile(r"[0-9a-f]{12,64}")
 PINNED = re.compile(r"/versions/(?!latest$)[^/@:]+$")
 
 rules.requires(
@@ -126,17 +127,17 @@ def fits_cluster(resources: list[PolicyResource], settings: Settings) -> Iterato
     "asset-version",
     on=(MODEL, CODE, ENVIRONMENT),
     property="version",
-    expected="set, not latest",
-    title="Model, code and environment have a version that says what is inside.",
-    why="A version that Azure counts up by itself says nothing, and the plan could not show what will run.",
+    expected="12 to 64 hexadecimal digits",
+    title="The version of a model, of code or of an environment is the digest of what is inside.",
+    why="Any other version says nothing, and where it is left out the provider makes one up.",
     fix="pass the content's digest as version.",
     severity=HIGH,
     sources=("supply chain", "design"),
 )
 def asset_version(asset: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
     found = read(asset.props, "version")
-    if not isinstance(found, str) or found == "latest":
-        yield Problem(property="version", found=show(found), expected="a fixed version as a plain value")
+    if not isinstance(found, str) or not DIGEST.fullmatch(found):
+        yield Problem(property="version", found=show(found), expected="the content's digest as a plain value")
 
 
 @rules.stack_rule(

@@ -84,6 +84,12 @@ rules.requires(
     sources=("AML", "MCSB IM-3"),
 )
 
+
+def is_cluster(compute: ResourceValidationArgs) -> bool:
+    """Other kinds of compute break compute-is-cluster, and have none of a cluster's properties."""
+    return read(compute.props, "properties.computeType") in ("AmlCompute", ABSENT, UNKNOWN)
+
+
 rules.requires(
     "compute-is-cluster",
     "AmlCompute",
@@ -100,6 +106,7 @@ rules.requires(
     "cluster-no-local-auth",
     True,
     on=COMPUTE,
+    where=is_cluster,
     property="properties.disableLocalAuth",
     title="A cluster accepts Entra identities only.",
     why="A local account signs in with a key that names nobody.",
@@ -112,6 +119,7 @@ rules.requires(
     "cluster-no-ssh",
     "Disabled",
     on=COMPUTE,
+    where=is_cluster,
     property="properties.properties.remoteLoginPortPublicAccess",
     title="A cluster's nodes cannot be reached by SSH.",
     why="Azure otherwise opens the port to the world on each node.",
@@ -124,6 +132,7 @@ rules.requires(
     "cluster-identity",
     "UserAssigned",
     on=COMPUTE,
+    where=is_cluster,
     property="identity.type",
     title="A cluster has a user-assigned identity.",
     why="The job mounts data and pulls its image under it, and its roles can be assigned before the cluster exists.",
@@ -136,6 +145,7 @@ rules.requires(
     "cluster-no-idle-nodes",
     0,
     on=COMPUTE,
+    where=is_cluster,
     property=f"{SCALE}.minNodeCount",
     title="A cluster keeps no node while there is no job.",
     why="An idle node is billed by the hour, for nothing.",
@@ -148,6 +158,7 @@ rules.requires(
 @rules.rule(
     "cluster-max-nodes",
     on=COMPUTE,
+    where=is_cluster,
     property=f"{SCALE}.maxNodeCount",
     expected="1 to `most`",
     title="A cluster grows no further than the stack allows.",
@@ -164,6 +175,7 @@ def max_nodes(compute: ResourceValidationArgs, settings: Settings) -> Iterator[P
 @rules.rule(
     "cluster-idle-time",
     on=COMPUTE,
+    where=is_cluster,
     property=f"{SCALE}.nodeIdleTimeBeforeScaleDown",
     expected="at most `most`",
     title="A cluster gives idle nodes back soon.",
@@ -180,6 +192,7 @@ def idle_time(compute: ResourceValidationArgs, settings: Settings) -> Iterator[P
 @rules.rule(
     "cluster-vm-size",
     on=COMPUTE,
+    where=is_cluster,
     property="properties.properties.vmSize",
     expected="one of `sizes`",
     title="A cluster's machines are of a size that the stack allows.",
@@ -204,6 +217,7 @@ def vm_size(compute: ResourceValidationArgs, settings: Settings) -> Iterator[Pro
 @rules.rule(
     "cluster-priority",
     on=COMPUTE,
+    where=is_cluster,
     property="properties.properties.vmPriority",
     expected="one of `priorities`",
     title="A cluster's machines are as dependable as the stack demands.",

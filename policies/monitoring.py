@@ -59,7 +59,7 @@ def watches(setting: PolicyResource, resource: PolicyResource) -> bool:
     expected="set, allLogs or audit enabled, absent",
     title="A diagnostic setting sends all logs, or at least the audit logs, to Log Analytics.",
     why="Single categories miss those that Azure adds later, and new settings with a retention are refused.",
-    fix='set workspace_id and logs=[LogSettingsArgs(category_group="allLogs", enabled=True)].',
+    fix='set workspace_id and logs=[DiagnosticsLogSettingsArgs(category_group="allLogs", enabled=True)].',
     severity=HIGH,
     sources=("MCSB LT-3", "AZR-000119"),
 )

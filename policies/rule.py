@@ -45,10 +45,12 @@ class Problem:
 class Rule:
     """A rule with all that is written about it.
 
-    `on` holds type tokens without "azure-native:"; () means every resource. `settings` are JSON schemas by key, each
-    with its default; policies/config/<stack>.json sets them. `sources` name what others demand: AZR = PSRule for Azure,
-    AP = Azure Policy, MCSB = Microsoft cloud security benchmark, TRV = Trivy, WAF = Well-Architected Framework,
-    AML = Azure Machine Learning's documentation, ASA = Stream Analytics' documentation, design = docs/architecture.md.
+    `on` holds type tokens without "azure-native:", () means every resource; `where` narrows them down. `settings` are
+    JSON schemas by key, each with its default; policies/config/<stack>.json sets them.
+
+    `sources` name what others demand: AZR = PSRule for Azure, AP = Azure Policy, MCSB = Microsoft cloud security
+    benchmark, TRV = Trivy, WAF = Well-Architected Framework, AML and ASA = the documentation of Azure Machine Learning
+    and Stream Analytics, design = docs/architecture.md, practice = none of them.
     """
 
     id: str
@@ -61,6 +63,7 @@ class Rule:
     severity: Severity
     sources: tuple[str, ...]
     check: Callable[..., Iterator[Problem]]
+    where: Callable[[ResourceValidationArgs], bool] = lambda resource: True
     whole_stack: bool = False
     settings: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
@@ -168,7 +171,7 @@ def policy(rule: Rule) -> Policy:
 def _resource_check(rule: Rule):
     def validate(args: ResourceValidationArgs, report: ReportViolation) -> None:
         INPUTS[args.urn] = args.props
-        if rule.on and kind(args.resource_type) not in rule.on:
+        if (rule.on and kind(args.resource_type) not in rule.on) or not rule.where(args):
             return
         for problem in rule.check(args, rule.configured(args.get_config() or {})):
             report(message(rule, problem, args.name), None)

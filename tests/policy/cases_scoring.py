@@ -25,34 +25,8 @@ WORKSPACE = [
 ]
 
 CLUSTER = [
-    Case(
-        rule="compute-is-cluster",
-        breaks="notebook",
-        add=(
-            azure(
-                "notebook",
-                "machinelearningservices:Compute",
-                {
-                    "identity": {"type": "UserAssigned"},
-                    "properties": {
-                        "computeType": "ComputeInstance",
-                        "disableLocalAuth": True,
-                        "properties": {
-                            "vmSize": "Standard_D2s_v3",
-                            "vmPriority": "Dedicated",
-                            "remoteLoginPortPublicAccess": "Disabled",
-                            "scaleSettings": {
-                                "minNodeCount": 0,
-                                "maxNodeCount": 1,
-                                "nodeIdleTimeBeforeScaleDown": "PT2M",
-                            },
-                        },
-                    },
-                },
-            ),
-        ),
-    ),
-    *values("compute-is-cluster", "cluster.properties.computeType", bad=(None, UNKNOWN), good=("AmlCompute",)),
+    *values("compute-is-cluster", "cluster.properties.computeType", bad=("ComputeInstance", None, UNKNOWN)),
+    *values("compute-is-cluster", "cluster.properties.computeType", good=("AmlCompute",)),
     *values("cluster-no-local-auth", "cluster.properties.disableLocalAuth", bad=(False, None, UNKNOWN), good=(True,)),
     *values("cluster-no-ssh", LOGIN, bad=("Enabled", None, UNKNOWN), good=("Disabled",)),
     *values("cluster-identity", "cluster.identity.type", bad=("SystemAssigned", UNKNOWN), good=("UserAssigned",)),
@@ -80,7 +54,7 @@ DEPLOYMENT = [
     *values("deployment-pinned", f"{BATCH}.model.assetId", bad=(f"{VERSION}latest", "azureml:sensors@latest", None)),
     *values("deployment-pinned", f"{BATCH}.model.assetId", good=(f"{VERSION}0123456789abcdef", UNKNOWN)),
     Case(rule="deployment-pinned", breaks="deployment", links={BATCH: "model environment cluster"}),
-    *values("asset-version", "model.version", bad=("latest", None, UNKNOWN), good=("7",)),
+    *values("asset-version", "model.version", bad=("latest", "model7f3a9c1d", "7", None, UNKNOWN), good=(16 * "a",)),
     *values("asset-version", "environment.version", bad=(None,)),
     *values("environment-image", "environment.properties.image", bad=("ubuntu:latest", "ubuntu", None, UNKNOWN)),
     *values("environment-image", "environment.properties.image", good=(DIGEST, "localhost:5000/ubuntu:22.04")),
@@ -122,7 +96,6 @@ MANAGES = "workspace-manages-vault"
 ACCESS = [
     *values("role-not-broad", f"{ROLE}.roleDefinitionId", bad=(OWNER, OWNER.upper(), "Owner", None, UNKNOWN)),
     *values("role-not-broad", f"{ROLE}.roleDefinitionId", good=(MONITOR,)),
-    *values("role-name", f"{ROLE}.roleAssignmentName", bad=(None, UNKNOWN, "mine"), good=(PRINCIPAL,)),
     Case(
         rule="role-contributor",
         breaks="job-manages-vault",
