@@ -30,6 +30,8 @@ def special(world: World, method: str, path: str, query: Mapping[str, str], who:
         if name_of(lower) not in [s.lower() for s in subscriptions]:
             raise AzureError(404, "SubscriptionNotFound", f"The subscription '{name_of(path)}' could not be found.")
         return 200, _subscription(world, name_of(path)), {}
+    if re.fullmatch(r"/subscriptions/[^/]+/providers/[^/]+", lower):
+        return 200, {"namespace": name_of(path), "registrationState": "Registered", "resourceTypes": []}, {}
     match = ROLE_DEFINITIONS.fullmatch(path)
     if match:
         return _role_definitions(world, path, match[1], match[2], query, who)

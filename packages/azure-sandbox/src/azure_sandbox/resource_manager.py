@@ -1,7 +1,6 @@
 """Azure Resource Manager: one strict store of resources, its rules, and hooks for the services behind it."""
 
 import copy
-import inspect
 import re
 import uuid
 from collections.abc import Awaitable, Callable, Mapping
@@ -11,6 +10,7 @@ from azure_sandbox import identities, listings, soft_delete
 from azure_sandbox.access import Access
 from azure_sandbox.clock import Clock
 from azure_sandbox.directory import Directory, Principal
+from azure_sandbox.envelope import Answer, action_type, answered, check_envelope, is_item, merged, not_found, settled
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import (
     GROUP,
@@ -37,14 +37,9 @@ from azure_sandbox.rules.types import (
 )
 from azure_sandbox.store import Store
 
-Answer = tuple[int, Any, dict[str, str]]
 Handler = Callable[..., Awaitable[tuple[Any, ...]]]
 Hook = Callable[..., Any]
 VERSION = re.compile(r"20\d\d-\d\d-\d\d(-(preview|privatepreview|beta))?|\d{4}-\d\d-\d\d-dataplanepreview")
-LOCATIONS = """australiaeast brazilsouth canadacentral centralindia centralus eastasia eastus eastus2 francecentral
-germanywestcentral global italynorth japaneast koreacentral northcentralus northeurope norwayeast polandcentral
-southafricanorth southcentralus southeastasia spaincentral swedencentral switzerlandnorth uaenorth uksouth ukwest
-westcentralus westeurope westus westus2 westus3""".split()  # noqa: SIM905
 
 
 class ResourceManager:
@@ -124,7 +119,7 @@ class ResourceManager:
         for outside, handler in self._collections.items():
             if kind == outside or kind.startswith(outside + "/"):
                 return await self._outside(handler, method, path, query, body, who)
-        item = self._is_item(path)
+        item = is_item(path)
         if method == "GET" and not item:
             return listings.collection(self.world, path, query, who, self._shown)
         if method == "POST":
@@ -200,7 +195,7 @@ class ResourceManager:
         if not isinstance(new["properties"], dict):
             raise AzureError(400, "InvalidRequestContent", "The property 'properties' must be a JSON object.")
         fill_defaults(rule, new)
-        check_body(rule, new)
+        check_body(self.world, rule, new)
         resource_id = old["id"] if old else path
         if old:
             check_fixed(rule, new, old)
@@ -301,11 +296,11 @@ class ResourceManager:
     async def _outside(
         self, handler: Handler, method: str, path: str, query: Mapping[str, str], body: Any, who: Principal
     ) -> Answer:
-        item = self._is_item(path)
+        item = is_item(path)
         target = path.rsplit("/", 1)[0] if not item else path
         self._check_parents(path if item else f"{path}/-", "read")
         verbs = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
-        if method == "POST" and not item and self._is_item(target):
+        if method == "POST" and not item and is_item(target):
             action = f"{type_of(target)}/{name_of(path)}/action"
         else:
             action = f"{type_of(path if item else path + '/-')}/{verbs.get(method, 'write')}"
@@ -361,14 +356,6 @@ class ResourceManager:
             status, code, message = rule.unique
             raise AzureError(status, code, message.format(name=name))
 
-    def _is_item(self, path: str) -> bool:
-        parts = path.strip("/").split("/")
-        lower = [part.lower() for part in parts]
-        if "providers" in lower:
-            last = len(lower) - 1 - lower[::-1].index("providers")
-            return (len(parts) - last) % 2 == 0
-        return len(parts) % 2 == 0
-
     def _shown(self, resource: Body) -> Body:
         rule = TYPES[kind_of(resource["id"])]
         if rule.kind.startswith("microsoft.authorization/"):
@@ -376,72 +363,3 @@ class ResourceManager:
         shown = {**resource, "properties": dict(resource.get("properties") or {})}
         shown["properties"]["provisioningState"] = self._operations.state(resource["id"])
         return shown
-
-
-def check_envelope(rule: Type, path: str, new: Body, old: Body | None) -> None:
-    """Location and tags, which Resource Manager itself looks at."""
-    if rule.tracked:
-        location = new.get("location") or (old or {}).get("location")
-        if not location:
-            raise AzureError(400, "LocationRequired", "The location property is required for this definition.")
-        place = str(location).lower().replace(" ", "")
-        if place not in LOCATIONS:
-            text = (
-                f"The provided location '{location}' is not available for resource type '{rule.name}'. "
-                f"List of available regions for the resource type is '{','.join(LOCATIONS)}'."
-            )
-            raise AzureError(400, "LocationNotAvailableForResourceType", text)
-        if old and place != str(old["location"]).lower().replace(" ", ""):
-            code = "InvalidResourceGroupLocation" if rule.kind == GROUP else "InvalidResourceLocation"
-            text = (
-                f"The resource '{name_of(path)}' already exists in location '{old['location']}'. A "
-                f"resource with the same name cannot be created in location '{location}'. Please select a "
-                "new resource name."
-            )
-            raise AzureError(409, code, text)
-        new["location"] = location
-    tags = new.get("tags")
-    if tags is not None and not (isinstance(tags, dict) and all(isinstance(value, str) for value in tags.values())):
-        wrong = next((k for k, v in tags.items() if not isinstance(v, str)), "") if isinstance(tags, dict) else ""
-        text = (
-            "The request content was invalid and could not be deserialized: the value of the tag "
-            f"'{wrong}' must be a string. Path 'tags.{wrong}'."
-        )
-        raise AzureError(400, "InvalidRequestContent", text)
-    if tags and len(tags) > 50:
-        # learn.microsoft.com/azure/azure-resource-manager/management/tag-resources: at most 50
-        raise AzureError(400, "TooManyTags", f"A resource has at most 50 tags, not {len(tags)}.")
-
-
-def action_type(rule: Type) -> str:
-    return "Microsoft.Resources/subscriptions/resourceGroups" if rule.kind == GROUP else rule.name
-
-
-def not_found(path: str) -> AzureError:
-    group = name_of(group_of(path)) if group_of(path) else ""
-    if kind_of(path) == GROUP:
-        return AzureError(404, "ResourceGroupNotFound", f"Resource group '{group}' could not be found.")
-    text = (
-        f"The Resource '{type_of(path)}/{name_of(path)}' under resource group '{group}' was not "
-        "found. For more details please go to https://aka.ms/ARMResourceNotFoundFix"
-    )
-    return AzureError(404, "ResourceNotFound", text)
-
-
-def merged(old: Any, change: Any) -> Any:
-    """JSON merge patch (RFC 7396): objects merge, null removes, the rest replaces."""
-    if not (isinstance(old, dict) and isinstance(change, dict)):
-        return copy.deepcopy(change)
-    result = {k: v for k, v in old.items() if k not in change}
-    result |= {k: merged(old.get(k), v) for k, v in change.items() if v is not None}
-    return result
-
-
-def answered(result: tuple[Any, ...]) -> Answer:
-    status, body, *rest = result
-    return status, body, dict(rest[0]) if rest else {}
-
-
-async def settled(result: Any) -> None:
-    if inspect.isawaitable(result):
-        await result

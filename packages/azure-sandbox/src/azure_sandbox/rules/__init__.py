@@ -1,6 +1,6 @@
-"""Resource Manager's rules, one module a family of services. A new type is one `Type(...)` in one of them."""
+"""Resource Manager's rules: a table a type in types.toml; where a rule needs code, a module a family of services."""
 
 from azure_sandbox.rules import basics, keeping, learning, streaming
-from azure_sandbox.rules.types import Type
+from azure_sandbox.rules.types import TYPES
 
-TYPES: dict[str, Type] = {rule.kind: rule for module in (basics, keeping, streaming, learning) for rule in module.TYPES}
+__all__ = ["TYPES", "basics", "keeping", "learning", "streaming"]

@@ -3,77 +3,62 @@
 import uuid
 from typing import Any
 
-from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import name_of
-from azure_sandbox.rules.types import Body, Check, Type, World, dig
+from azure_sandbox.rules.types import Body, World, code, dig, refuse
 
 HUBS = "Microsoft.EventHub/namespaces"
 JOB = "Microsoft.StreamAnalytics/streamingjobs"
-NAMES = "learn.microsoft.com/azure/azure-resource-manager/management/resource-name-rules"
-QUOTAS = "learn.microsoft.com/azure/event-hubs/event-hubs-quotas"
-ENTITY = r"[A-Za-z0-9]([-\w.]{0,254}[A-Za-z0-9])?"
-HUB_LIMITS = {"basic": (32, 1), "standard": (32, 7), "premium": (100, 90)}  # partitions, days of retention
+PARTS = (f"{JOB}/inputs", f"{JOB}/outputs", f"{JOB}/functions")
+CONTAINERS = "Microsoft.Storage/storageAccounts/blobServices/containers"
+LIMITS = {"basic": (32, 1), "standard": (32, 7), "premium": (100, 90)}  # partitions, days: event-hubs-quotas
 RUNNING = ("Starting", "Running", "Stopping", "Degraded", "Restarting", "Scaling")
 
 
-def _check_namespace(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+@code("check", HUBS)
+def check_namespace(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    # learn.microsoft.com/azure/event-hubs/event-hubs-auto-inflate, bicep#7900
     properties, sku = body.get("properties") or {}, dig(body, "sku.name").lower()
-    if properties.get("isAutoInflateEnabled"):
-        # learn.microsoft.com/azure/event-hubs/event-hubs-auto-inflate
-        if sku != "standard":
-            raise AzureError(400, "BadRequest", f"Auto-inflate is only available in the Standard tier, not in '{sku}'.")
-        most = properties.get("maximumThroughputUnits") or 0
-        if not 1 <= most <= 40:
-            message = f"MaximumThroughputUnits must be between 1 and 40 when auto-inflate is enabled, not {most}."
-            raise AzureError(400, "BadRequest", message)
-    if not 1 <= (dig(body, "sku.capacity") or 1) <= (40 if sku != "premium" else 16):
-        raise AzureError(400, "BadRequest", f"The capacity {dig(body, 'sku.capacity')} is not valid for SKU '{sku}'.")
+    inflate, most = properties.get("isAutoInflateEnabled"), properties.get("maximumThroughputUnits") or 0
+    refuse(inflate and sku != "standard", f"Auto-inflate is only available in the Standard tier, not in '{sku}'.")
+    text = f"MaximumThroughputUnits must be between 1 and 40 when auto-inflate is enabled, not {most}."
+    refuse(inflate and not 1 <= most <= 40, text)
+    capacity = dig(body, "sku.capacity") or 1
+    fits = 1 <= capacity <= (16 if sku == "premium" else 40)
+    refuse(not fits, f"The capacity {capacity} is not valid for SKU '{sku}'.")
 
 
-def _fill_namespace(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    return {
-        "serviceBusEndpoint": f"https://{name_of(resource_id)}.servicebus.windows.net:443/",
-        "metricId": f"{world.directory.subscription_id}:{name_of(resource_id).lower()}",
-        "status": "Active",
-        "createdAt": dig(old, "properties.createdAt") or world.clock.stamp(),
-        "updatedAt": world.clock.stamp(),
-    }
+@code("fill", HUBS)
+def fill_namespace(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
+    name = name_of(resource_id)
+    address = f"https://{name}.servicebus.windows.net:443/"
+    metric = f"{world.directory.subscription_id}:{name.lower()}"
+    return {"serviceBusEndpoint": address, "metricId": metric, "status": "Active", **_dates(world, old)}
 
 
-def _check_hub(world: World, resource_id: str, body: Body, old: Body | None) -> None:
-    space = world.find(resource_id.rsplit("/", 2)[0]) or {}
-    sku = str(dig(space, "sku.name")).lower()
-    partitions, days = HUB_LIMITS.get(sku, HUB_LIMITS["standard"])
-    properties = body.setdefault("properties", {})
-    if not 1 <= properties.get("partitionCount", 4) <= partitions:
-        message = (
-            f"The partition count must be between 1 and {partitions} for a hub in tier '{sku}', not "
-            f"{properties['partitionCount']}."
-        )
-        raise AzureError(400, "BadRequest", message)
-    hours = dig(properties, "retentionDescription.retentionTimeInHours")
-    retention = properties.get("messageRetentionInDays")
-    if hours is not None and retention is not None and hours != retention * 24:
-        message = "MessageRetentionInDays and RetentionDescription.RetentionTimeInHours contradict each other: set one."
-        raise AzureError(400, "BadRequest", message)
-    retention = retention if retention is not None else (hours or 24) / 24
-    if not 0 < retention <= days:
-        raise AzureError(
-            400, "BadRequest", f"The retention must be at most {days} days in tier '{sku}', not {retention:g}."
-        )
-    before = dig(old, "properties.partitionCount")
-    if before and sku != "premium" and properties.get("partitionCount", before) != before:
-        # learn.microsoft.com/azure/event-hubs/dynamically-add-partitions: premium and dedicated only
-        message = (
-            f"Partition count of an Event Hub cannot be changed in tier '{sku}': from {before} to "
-            f"{properties['partitionCount']}."
-        )
-        raise AzureError(400, "BadRequest", message)
-    if sku == "basic" and dig(properties, "captureDescription.enabled"):
-        raise AzureError(400, "BadRequest", "Capture is not available in the Basic tier.")
+@code("check", f"{HUBS}/eventhubs")
+def check_hub(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    sku, properties = _tier(world, resource_id, 2), body["properties"]
+    partitions, days = LIMITS.get(sku, LIMITS["standard"])
+    count, before = properties.get("partitionCount", 4), dig(old, "properties.partitionCount")
+    text = f"The partition count must be between 1 and {partitions} for a hub in tier '{sku}', not {count}."
+    refuse(not 1 <= count <= partitions, text)
+    # learn.microsoft.com/azure/event-hubs/dynamically-add-partitions: in the premium and dedicated tiers only
+    changed = before and sku != "premium" and properties.get("partitionCount", before) != before
+    refuse(changed, f"The partition count of a hub in tier '{sku}' cannot be changed: from {before} to {count}.")
+    hours, retention = (
+        dig(properties, "retentionDescription.retentionTimeInHours"),
+        properties.get("messageRetentionInDays"),
+    )
+    text = "MessageRetentionInDays and RetentionDescription.RetentionTimeInHours contradict each other: set one."
+    refuse(None not in (hours, retention) and hours != retention * 24, text)
+    kept = retention if retention is not None else (hours or 24) / 24
+    refuse(not 0 < kept <= days, f"The retention must be at most {days} days in tier '{sku}', not {kept:g}.")
+    capture = dig(properties, "captureDescription.enabled")
+    refuse(capture and sku == "basic", "Capture is not available in the Basic tier.")
 
 
-def _fill_hub(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
+@code("fill", f"{HUBS}/eventhubs")
+def fill_hub(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
     properties = body["properties"]
     hours = dig(properties, "retentionDescription.retentionTimeInHours")
     days = properties.get("messageRetentionInDays") or -(-(hours or 24) // 24)
@@ -81,344 +66,186 @@ def _fill_hub(world: World, resource_id: str, body: Body, old: Body | None) -> d
     described = {"cleanupPolicy": "Delete", **(properties.get("retentionDescription") or {})}
     return {
         "partitionCount": count,
-        "partitionIds": [str(n) for n in range(count)],
+        "partitionIds": [str(number) for number in range(count)],
         "messageRetentionInDays": days,
         "retentionDescription": {**described, "retentionTimeInHours": hours or days * 24},
         "status": properties.get("status") or "Active",
-        "createdAt": dig(old, "properties.createdAt") or world.clock.stamp(),
-        "updatedAt": world.clock.stamp(),
+        **_dates(world, old),
     }
 
 
-def _check_group(world: World, resource_id: str, body: Body, old: Body | None) -> None:
-    space = world.find(resource_id.rsplit("/", 4)[0]) or {}
-    if str(dig(space, "sku.name")).lower() == "basic" and name_of(resource_id).lower() != "$default":
-        raise AzureError(400, "BadRequest", "Consumer groups cannot be created in the Basic tier.")
-    groups = world.store.resources(resource_id.rsplit("/", 2)[0], f"{HUBS}/eventhubs/consumergroups")
-    if old is None and len(groups) >= 20 and str(dig(space, "sku.name")).lower() == "standard":
-        raise AzureError(400, "BadRequest", "The maximum number of 20 consumer groups per Event Hub is reached.")
-
-
-def _default_group(world: World, resource_id: str, body: Body) -> list[Body]:
+@code("follow", f"{HUBS}/eventhubs")
+def default_group(world: World, resource_id: str, body: Body) -> list[Body]:
     return [{"id": f"{resource_id}/consumergroups/$Default", "properties": {}}]
 
 
-def _keep_default_group(world: World, resource: Body) -> None:
-    if resource["name"].lower() == "$default":
-        raise AzureError(400, "BadRequest", "The default consumer group cannot be deleted.")
+@code("check", f"{HUBS}/eventhubs/consumergroups")
+def check_group(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    sku, own = _tier(world, resource_id, 4), name_of(resource_id).lower() != "$default"
+    refuse(sku == "basic" and own, "Consumer groups cannot be created in the Basic tier.")
+    groups = world.store.resources(resource_id.rsplit("/", 2)[0], f"{HUBS}/eventhubs/consumergroups")
+    full = old is None and len(groups) >= 20 and sku == "standard"
+    refuse(full, "The maximum number of 20 consumer groups per Event Hub is reached.")
 
 
-# Stream Analytics: learn.microsoft.com/azure/stream-analytics/, /rest/api/streamanalytics/
+@code("fill", f"{HUBS}/eventhubs/consumergroups")
+def fill_group(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
+    return _dates(world, old)
 
 
-def refuse_while_running(world: World, resource_id: str) -> None:
-    """A job that runs cannot be changed, nor what it is made of (how-to: "stop the job to edit it")."""
-    job = world.find(resource_id) or {}
+@code("in_use", f"{HUBS}/eventhubs/consumergroups")
+def keep_default_group(world: World, resource: Body) -> None:
+    refuse(resource["name"].lower() == "$default", "The default consumer group cannot be deleted.")
+
+
+def _tier(world: World, resource_id: str, above: int) -> str:
+    namespace = world.find(resource_id.rsplit("/", above)[0])
+    return str(dig(namespace, "sku.name")).lower()
+
+
+def _dates(world: World, old: Body | None) -> dict[str, Any]:
+    now = world.clock.stamp()
+    return {"createdAt": dig(old, "properties.createdAt") or now, "updatedAt": now}
+
+
+# Stream Analytics: learn.microsoft.com/azure/stream-analytics, learn.microsoft.com/rest/api/streamanalytics
+
+
+def unprocessable(when: Any, message: str) -> None:
+    refuse(when, message, "UnprocessableEntity", 422)
+
+
+def refuse_while_running(world: World, job_id: str) -> None:
+    """A job that runs cannot be changed, nor what it is made of: it has to be stopped first."""
+    job = world.find(job_id) or {}
     state = dig(job, "properties.jobState")
-    if state in RUNNING:
-        message = f"The streaming job '{job['name']}' is in the state '{state}' and cannot be changed: stop it first."
-        raise AzureError(409, "Conflict", message)
+    text = f"The streaming job '{job.get('name')}' is in the state '{state}' and cannot be changed: stop it first."
+    refuse(state in RUNNING, text, "Conflict", 409)
 
 
-def _check_job(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+@code("check", JOB)
+def check_job(world: World, resource_id: str, body: Body, old: Body | None) -> None:
     refuse_while_running(world, resource_id)
-    properties = body.setdefault("properties", {})
-    transformation = properties.get("transformation")
-    if transformation is not None and not transformation.get("name"):
-        raise AzureError(422, "UnprocessableEntity", "The property 'name' of the transformation is required.")
-    if properties.get("outputStartMode") and not _children(world, resource_id, "inputs"):
-        # pulumi-azure-native#688, terraform-provider-azurerm#15926
-        message = "The job should have at least one input defined before an output start mode can be set."
-        raise AzureError(422, "UnprocessableEntity", message)
-    if str(properties.get("contentStoragePolicy")).lower() == "jobstorageaccount" and not properties.get(
-        "jobStorageAccount"
-    ):
-        raise AzureError(
-            422, "UnprocessableEntity", "The content storage policy JobStorageAccount needs a jobStorageAccount."
-        )
-    for inline in ("inputs", "outputs", "functions"):
-        if properties.get(inline):
-            message = f"Inline '{inline}' are not offered by this sandbox: declare each as a resource of its own."
-            raise AzureError(422, "UnprocessableEntity", message)
-
-
-def _fill_job(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
     properties = body["properties"]
+    transformation = properties.get("transformation")
+    unnamed = transformation is not None and not transformation.get("name")
+    unprocessable(unnamed, "The property 'name' of the transformation is required.")
+    # pulumi-azure-native#688, terraform-provider-azurerm#15926
+    early = properties.get("outputStartMode") and not world.store.resources(resource_id, f"{JOB}/inputs")
+    unprocessable(early, "The job should have at least one input defined before an output start mode can be set.")
+    own = str(properties.get("contentStoragePolicy")).lower() == "jobstorageaccount"
+    text = "The content storage policy JobStorageAccount needs a jobStorageAccount."
+    unprocessable(own and not properties.get("jobStorageAccount"), text)
+    for inline in ("inputs", "outputs", "functions"):
+        text = f"Inline '{inline}' are not offered by this sandbox: declare each as a resource of its own."
+        unprocessable(properties.get(inline), text)
+
+
+@code("fill", JOB)
+def fill_job(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
     filled: dict[str, Any] = {
         "jobId": dig(old, "properties.jobId") or str(uuid.uuid4()),
         "createdDate": dig(old, "properties.createdDate") or world.clock.stamp(),
         "jobState": dig(old, "properties.jobState") or "Created",
     }
-    if properties.get("transformation") or dig(old, "properties.transformation"):
-        given = properties.get("transformation") or dig(old, "properties.transformation")
-        spread = {"streamingUnits": 3, **(given.get("properties") or {})}
-        filled["transformation"] = {
-            "id": f"{resource_id}/transformations/{given['name']}",
-            "name": given["name"],
-            "type": f"{JOB}/transformations",
-            "properties": spread,
-        }
+    given = body["properties"].get("transformation") or dig(old, "properties.transformation")
+    if given:
+        name = given["name"]
+        own = {"id": f"{resource_id}/transformations/{name}", "name": name, "type": f"{JOB}/transformations"}
+        filled["transformation"] = {**own, "properties": {"streamingUnits": 3, **(given.get("properties") or {})}}
     return filled
 
 
-def _part_of_a_stopped_job(check: Check) -> Check:
-    def wrapped(world: World, resource_id: str, body: Body, old: Body | None) -> None:
-        refuse_while_running(world, resource_id.rsplit("/", 2)[0])
-        check(world, resource_id, body, old)
-
-    return wrapped
+@code("check", f"{JOB}/functions")
+def check_function(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    refuse_while_running(world, resource_id.rsplit("/", 2)[0])
 
 
-def _check_input(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+@code("check", f"{JOB}/inputs")
+def check_input(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    refuse_while_running(world, resource_id.rsplit("/", 2)[0])
     source = dig(body, "properties.datasource")
-    if str(source["type"]).lower() in ("microsoft.eventhub/eventhub", "microsoft.servicebus/eventhub"):
-        properties = source.get("properties") or {}
-        for key in ("eventHubName", "serviceBusNamespace"):
-            if not properties.get(key):
-                raise AzureError(422, "UnprocessableEntity", f"The property 'datasource.properties.{key}' is required.")
-        if properties.get("authenticationMode") != "Msi" and not properties.get("sharedAccessPolicyKey"):
-            message = "An Event Hub input needs authenticationMode 'Msi' or a shared access policy with its key."
-            raise AzureError(422, "UnprocessableEntity", message)
-        action = "Microsoft.EventHub/namespaces/messages/receive/action"
-        hub = _named(world, f"{HUBS}/eventhubs", properties["eventHubName"], properties["serviceBusNamespace"])
-        what = f"EventHub '{properties['eventHubName']}' in namespace '{properties['serviceBusNamespace']}'"
-        _require_access(world, resource_id, properties, action, hub, what)
+    properties = source.get("properties") or {}
+    if str(source["type"]).lower() not in ("microsoft.eventhub/eventhub", "microsoft.servicebus/eventhub"):
+        return
+    hub, namespace = properties.get("eventHubName"), properties.get("serviceBusNamespace")
+    for key in ("eventHubName", "serviceBusNamespace"):
+        unprocessable(not properties.get(key), f"The property 'datasource.properties.{key}' is required.")
+    keyless = properties.get("authenticationMode") == "Msi"
+    text = "An Event Hub input needs authenticationMode 'Msi' or a shared access policy with its key."
+    unprocessable(not keyless and not properties.get("sharedAccessPolicyKey"), text)
+    target = _named(world, f"{HUBS}/eventhubs", str(hub), str(namespace))
+    action, what = (
+        "Microsoft.EventHub/namespaces/messages/receive/action",
+        f"EventHub '{hub}' in namespace '{namespace}'",
+    )
+    _require_access(world, resource_id, keyless, action, target, what)
 
 
-def _check_output(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+@code("check", f"{JOB}/outputs")
+def check_output(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    refuse_while_running(world, resource_id.rsplit("/", 2)[0])
     source, kind = dig(body, "properties.datasource"), dig(body, "properties.serialization.type")
+    properties = source.get("properties") or {}
     if str(source["type"]).lower() != "microsoft.storage/blob":
         return
-    properties = source.get("properties") or {}
-    if not properties.get("container") or not properties.get("storageAccounts"):
-        raise AzureError(422, "UnprocessableEntity", "A blob output needs 'storageAccounts' and 'container'.")
-    if not kind:
-        raise AzureError(422, "UnprocessableEntity", "The property 'serialization' of a blob output is required.")
-    if kind == "Parquet" and not (dig(body, "properties.sizeWindow") and dig(body, "properties.timeWindow")):
-        # learn.microsoft.com/azure/stream-analytics/blob-storage-azure-data-lake-gen2-output
-        message = "Parquet output needs 'sizeWindow' (minimum rows) and 'timeWindow' (maximum time)."
-        raise AzureError(422, "UnprocessableEntity", message)
-    account = properties["storageAccounts"][0]
-    if properties.get("authenticationMode") != "Msi" and not account.get("accountKey"):
-        message = "A blob output needs authenticationMode 'Msi' or the account's key."
-        raise AzureError(422, "UnprocessableEntity", message)
-    action = "Microsoft.Storage/storageAccounts/blobServices/containers/blobs/write"
-    container = _named(
-        world,
-        "Microsoft.Storage/storageAccounts/blobServices/containers",
-        properties["container"],
-        account["accountName"],
-    )
-    what = f"container '{properties['container']}' of storage account '{account['accountName']}'"
-    _require_access(world, resource_id, properties, action, container, what)
+    container, accounts = properties.get("container"), properties.get("storageAccounts") or []
+    unprocessable(not container or not accounts, "A blob output needs 'storageAccounts' and 'container'.")
+    unprocessable(not kind, "The property 'serialization' of a blob output is required.")
+    # learn.microsoft.com/azure/stream-analytics/blob-storage-azure-data-lake-gen2-output
+    sized = dig(body, "properties.sizeWindow") and dig(body, "properties.timeWindow")
+    text = "Parquet output needs 'sizeWindow' (minimum rows) and 'timeWindow' (maximum time)."
+    unprocessable(kind == "Parquet" and not sized, text)
+    account, keyless = accounts[0]["accountName"], properties.get("authenticationMode") == "Msi"
+    text = "A blob output needs authenticationMode 'Msi' or the account's key."
+    unprocessable(not keyless and not accounts[0].get("accountKey"), text)
+    target = _named(world, CONTAINERS, str(container), account)
+    action, what = f"{CONTAINERS}/blobs/write", f"container '{container}' of storage account '{account}'"
+    _require_access(world, resource_id, keyless, action, target, what)
 
 
-def _require_access(
-    world: World, resource_id: str, properties: Body, action: str, target: Body | None, what: str
-) -> None:
-    """PUT validates that the job can reach what it names: pulumi-azure-native#2607."""
-    if target is None:
-        raise AzureError(400, "BadRequest", f"The {what} could not be found.")
-    if properties.get("authenticationMode") != "Msi":
+def _require_access(world: World, part_id: str, keyless: bool, action: str, target: Body | None, what: str) -> None:
+    """A PUT validates that the job can reach what it names: pulumi-azure-native#2607."""
+    refuse(target is None, f"The {what} could not be found.")
+    if target is None or not keyless:
         return
-    job = world.find(resource_id.rsplit("/", 2)[0]) or {}
+    job = world.find(part_id.rsplit("/", 2)[0]) or {}
     principal = dig(job, "identity.principalId")
-    if not principal:
-        raise AzureError(400, "BadRequest", f"The job '{job.get('name')}' has no managed identity to access {what}.")
-    if not world.access.allows(principal, action, target["id"], data=True):
-        reason = world.access.explain(principal, action, target["id"], data=True)
-        message = (
-            f"Access to {what} is not authorized for the managed identity of the streaming job "
-            f"'{job['name']}': it needs '{action}' ({reason})."
-        )
-        raise AzureError(401, "Unauthorized", message)
+    refuse(not principal, f"The job '{job.get('name')}' has no managed identity to access {what}.")
+    reason = world.access.explain(principal, action, target["id"], data=True)
+    text = (
+        f"Access to {what} is not authorized for the managed identity of the streaming job '{job['name']}': it needs "
+        f"'{action}' ({reason})."
+    )
+    refuse(not world.access.allows(principal, action, target["id"], data=True), text, "Unauthorized", 401)
 
 
 def _named(world: World, kind: str, name: str, above: str) -> Body | None:
     """A resource by its own name and that of the namespace or account above it, which are unique in all of Azure."""
-    return next(
-        (
-            found
-            for found in world.store.resources(kind=kind)
-            if found["name"].lower() == name.lower() and f"/{above.lower()}/" in found["id"].lower()
-        ),
-        None,
-    )
+    for found in world.store.resources(kind=kind):
+        if found["name"].lower() == name.lower() and f"/{above.lower()}/" in found["id"].lower():
+            return found
+    return None
 
 
-def _children(world: World, job_id: str, kind: str) -> list[Body]:
-    return world.store.resources(job_id, f"{JOB}/{kind}")
+@code("in_use", *PARTS)
+def part_of_a_running_job(world: World, resource: Body) -> None:
+    refuse_while_running(world, resource["id"].rsplit("/", 2)[0])
 
 
-def _check_start(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+@code("verbs.start", JOB)
+def check_start(world: World, resource_id: str, body: Body, job: Body | None) -> None:
     refuse_while_running(world, resource_id)
-    job = world.find(resource_id) or {}
+    what = f"The streaming job '{name_of(resource_id)}' cannot be started: it has no"
     for kind in ("inputs", "outputs"):
-        if not _children(world, resource_id, kind):
-            message = f"The streaming job '{job['name']}' cannot be started: it has no {kind}."
-            raise AzureError(422, "UnprocessableEntity", message)
-    if not dig(job, "properties.transformation.properties.query"):
-        message = f"The streaming job '{job['name']}' cannot be started: it has no transformation query."
-        raise AzureError(422, "UnprocessableEntity", message)
+        unprocessable(not world.store.resources(resource_id, f"{JOB}/{kind}"), f"{what} {kind}.")
+    unprocessable(not dig(job, "properties.transformation.properties.query"), f"{what} transformation query.")
     mode = body.get("outputStartMode") or "JobStartTime"
-    if mode not in ("JobStartTime", "CustomTime", "LastOutputEventTime"):
-        raise AzureError(400, "BadRequest", f"The output start mode '{mode}' is not valid.")
-    if mode == "CustomTime" and not body.get("outputStartTime"):
-        raise AzureError(400, "BadRequest", "The output start mode CustomTime needs an outputStartTime.")
-    if mode == "LastOutputEventTime" and not dig(job, "properties.lastOutputEventTime"):
-        # azure-powershell#14566
-        message = "The output start mode LastOutputEventTime cannot be used: the job has not produced any output yet."
-        raise AzureError(400, "BadRequest", message)
-
-
-PART = {
-    "names": r"[-\w]{3,63}",
-    "source": NAMES,
-    "invalid": "UnprocessableEntity",
-    "in_use": lambda world, resource: refuse_while_running(world, resource["id"].rsplit("/", 2)[0]),
-}
-
-TYPES = (
-    Type(
-        name=HUBS,
-        source=QUOTAS,
-        names=r"[A-Za-z][A-Za-z0-9-]{4,48}[A-Za-z0-9]",
-        bad_name=(
-            "InvalidNamespaceName",
-            (
-                "The namespace name '{name}' is invalid: 6 to 50 letters, digits and hyphens, starting "
-                "with a letter, ending with a letter or digit."
-            ),
-        ),
-        tracked=True,
-        required=("sku.name",),
-        allowed={
-            "sku.name": ("Basic", "Standard", "Premium"),
-            "properties.minimumTlsVersion": ("1.0", "1.1", "1.2", "1.3"),
-            "properties.publicNetworkAccess": ("Enabled", "Disabled", "SecuredByPerimeter"),
-        },
-        fixed=("properties.zoneRedundant",),
-        defaults={
-            "sku.capacity": 1,
-            "properties.isAutoInflateEnabled": False,
-            "properties.maximumThroughputUnits": 0,
-            "properties.disableLocalAuth": False,
-            "properties.publicNetworkAccess": "Enabled",
-            "properties.minimumTlsVersion": "1.2",
-            "properties.zoneRedundant": True,
-            "properties.kafkaEnabled": True,
-        },
-        unique=(409, "Conflict", "The specified namespace name '{name}' is not available: it is already in use."),
-        check=_check_namespace,
-        fill=_fill_namespace,
-        slow="operation",
-    ),
-    Type(
-        name=f"{HUBS}/networkRuleSets",
-        source="learn.microsoft.com/azure/event-hubs/network-security",
-        names="default",
-        implicit=True,
-        allowed={
-            "properties.defaultAction": ("Allow", "Deny"),
-            "properties.publicNetworkAccess": ("Enabled", "Disabled"),
-        },
-        defaults={"properties.defaultAction": "Allow", "properties.publicNetworkAccess": "Enabled"},
-    ),
-    Type(name=f"{HUBS}/authorizationRules", source=NAMES, names=ENTITY, required=("properties.rights",)),
-    Type(
-        name=f"{HUBS}/eventhubs",
-        source=QUOTAS,
-        names=ENTITY,
-        check=_check_hub,
-        fill=_fill_hub,
-        follow=_default_group,
-    ),
-    Type(
-        name=f"{HUBS}/eventhubs/consumergroups",
-        source=QUOTAS,
-        names=r"\$Default|[A-Za-z0-9]([-\w.]{0,48}[A-Za-z0-9])?",
-        check=_check_group,
-        fill=lambda world, i, body, old: {
-            "createdAt": dig(old, "properties.createdAt") or world.clock.stamp(),
-            "updatedAt": world.clock.stamp(),
-        },
-        in_use=_keep_default_group,
-    ),
-    Type(
-        name=JOB,
-        source=NAMES,
-        names=r"[-\w]{3,63}",
-        tracked=True,
-        allowed={
-            "properties.sku.name": ("Standard", "StandardV2"),
-            "properties.compatibilityLevel": ("1.0", "1.1", "1.2"),
-            "properties.eventsOutOfOrderPolicy": ("Adjust", "Drop"),
-            "properties.outputErrorPolicy": ("Stop", "Drop"),
-            "properties.contentStoragePolicy": ("SystemAccount", "JobStorageAccount"),
-            "properties.outputStartMode": ("JobStartTime", "CustomTime", "LastOutputEventTime"),
-            "properties.jobType": ("Cloud", "Edge"),
-            "properties.transformation.properties.streamingUnits": (
-                1,
-                3,
-                *range(6, 397, 6),
-                7,
-                10,
-                13,
-                20,
-                30,
-                40,
-                50,
-                60,
-                66,
-                80,
-                90,
-                100,
-                120,
-            ),
-            "identity.type": ("SystemAssigned", "UserAssigned", "None"),
-        },
-        within={
-            "properties.eventsLateArrivalMaxDelayInSeconds": (-1, 1814399),
-            "properties.eventsOutOfOrderMaxDelayInSeconds": (0, 599),
-        },
-        required=("properties.sku.name",),
-        defaults={
-            "properties.compatibilityLevel": "1.0",
-            "properties.eventsOutOfOrderPolicy": "Adjust",
-            "properties.outputErrorPolicy": "Stop",
-            "properties.eventsLateArrivalMaxDelayInSeconds": 5,
-            "properties.eventsOutOfOrderMaxDelayInSeconds": 0,
-            "properties.dataLocale": "en-US",
-            "properties.contentStoragePolicy": "SystemAccount",
-            "properties.jobType": "Cloud",
-        },
-        check=_check_job,
-        fill=_fill_job,
-        kept=("properties.jobState", "properties.lastOutputEventTime"),
-        verbs={"start": _check_start},
-        invalid="UnprocessableEntity",
-    ),
-    Type(
-        name=f"{JOB}/inputs",
-        required=("properties.type", "properties.datasource.type", "properties.serialization.type"),
-        allowed={
-            "properties.type": ("Stream", "Reference"),
-            "properties.serialization.type": ("Avro", "Csv", "Json", "Parquet", "CustomClr", "Delta"),
-        },
-        check=_part_of_a_stopped_job(_check_input),
-        **PART,
-    ),
-    Type(
-        name=f"{JOB}/outputs",
-        required=("properties.datasource.type",),
-        allowed={"properties.serialization.type": ("Avro", "Csv", "Json", "Parquet", "CustomClr", "Delta")},
-        check=_part_of_a_stopped_job(_check_output),
-        **PART,
-    ),
-    Type(
-        name=f"{JOB}/functions",
-        required=("properties.type",),
-        check=_part_of_a_stopped_job(lambda *_: None),
-        **PART,
-    ),
-)
+    known = mode in ("JobStartTime", "CustomTime", "LastOutputEventTime")
+    refuse(not known, f"The output start mode '{mode}' is not valid.")
+    timed = mode != "CustomTime" or body.get("outputStartTime")
+    refuse(not timed, "The output start mode CustomTime needs an outputStartTime.")
+    # azure-powershell#14566
+    fresh = mode == "LastOutputEventTime" and not dig(job, "properties.lastOutputEventTime")
+    text = "The output start mode LastOutputEventTime cannot be used: the job has not produced any output yet."
+    refuse(fresh, text)

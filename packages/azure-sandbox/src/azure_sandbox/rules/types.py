@@ -1,18 +1,17 @@
-"""What a rule about a resource type can say, and the checks that follow from it.
-
-Written from the services' documentation, not from the SDK: the provider reads the SDK, so that the two can disagree.
-"""
+"""Rules about resource types: types.toml, and the code that hangs in by decorator; and the checks that follow."""
 
 import re
+import tomllib
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from pathlib import Path
+from typing import Any
 
 from azure_sandbox.access import Access
 from azure_sandbox.clock import Clock
 from azure_sandbox.directory import Directory
 from azure_sandbox.errors import AzureError
-from azure_sandbox.ids import name_of
+from azure_sandbox.ids import kind_of, name_of
 from azure_sandbox.store import Store
 
 Body = dict[str, Any]
@@ -32,29 +31,17 @@ class World:
 
 
 Check = Callable[[World, str, Body, Body | None], None]
-Fill = Callable[[World, str, Body, Body | None], Mapping[str, Any]]
 
 
-@dataclass(frozen=True, kw_only=True)
+@dataclass(kw_only=True)
 class Type:
-    """One resource type. Paths are dotted (`properties.sku.name`, `properties.logs[].category`).
+    """One resource type; types.toml says what the fields mean. Paths are dotted: `properties.logs[].category`.
 
-    source     where Azure documents the rules
-    names      regular expression of the name; `bad_name` is the refusal: code and message with {name}
-    tracked    has a location (required, and fixed) and tags
-    required   paths that must have a value;  allowed, within: values or bounds of a path;  fixed: may never change
-    defaults   what Azure fills in when a PUT leaves it out
-    unique     code and message with {name}, when the name is taken anywhere in Azure
-    check      refuses a PUT that contradicts other resources: (world, id, new, old)
-    fill       properties that only Azure knows: (world, id, body, old) → properties
-    follow     resources that Azure makes together with this one: (world, id, body) → bodies
-    kept       properties that a PUT cannot touch and that outlive it
-    in_use     refuses a deletion: (world, resource)
-    verbs      refuses a POST to `id/verb`: verb → check
-    slow       how a write answers: at once, 201/202 with an Azure-AsyncOperation, or 202 with a Location alone
-    implicit   exists, empty, as soon as its parent does;  brings: makes its parent when there is none
-    secret     properties that are taken and never shown
-    invalid    the service's error code for a bad body
+    check   refuses a PUT that contradicts itself or other resources: (world, id, new, old)
+    fill    properties that only Azure knows: (world, id, new, old) → properties
+    follow  resources that Azure makes together with this one: (world, id, new) → bodies
+    in_use  refuses a deletion: (world, resource)
+    verbs   refuse a POST to `id/verb`: (world, id, body, resource)
     """
 
     name: str
@@ -63,59 +50,97 @@ class Type:
     bad_name: tuple[str, str] = ("InvalidResourceName", "The provided resource name '{name}' does not match {rule}.")
     tracked: bool = False
     required: tuple[str, ...] = ()
-    allowed: Mapping[str, tuple[Any, ...]] = field(default_factory=dict)
+    allowed: Mapping[str, list[Any]] = field(default_factory=dict)
     within: Mapping[str, tuple[float, float]] = field(default_factory=dict)
+    exists: Mapping[str, str] = field(default_factory=dict)
     fixed: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
     unique: tuple[int, str, str] | None = None
-    check: Check | None = None
-    fill: Fill | None = None
-    follow: Callable[[World, str, Body], list[Body]] | None = None
     kept: tuple[str, ...] = ()
-    in_use: Callable[[World, Body], None] | None = None
-    verbs: Mapping[str, Check] = field(default_factory=dict)
-    slow: Literal["", "operation", "location"] = ""
+    secret: tuple[str, ...] = ()
+    slow: str = ""
     implicit: bool = False
     brings: bool = False
-    secret: tuple[str, ...] = ()
-    invalid: str = "BadRequest"
+    invalid: tuple[int, str] = (400, "BadRequest")
+    check: Check | None = None
+    fill: Callable[[World, str, Body, Body | None], Mapping[str, Any]] | None = None
+    follow: Callable[[World, str, Body], list[Body]] | None = None
+    in_use: Callable[[World, Body], None] | None = None
+    verbs: dict[str, Check] = field(default_factory=dict)
 
     @property
     def kind(self) -> str:
         return self.name.lower()
 
 
+def _load() -> dict[str, Type]:
+    tables = tomllib.loads(Path(__file__).with_name("types.toml").read_text(encoding="utf-8"))
+    found: dict[str, Type] = {}
+    for name, given in tables.items():
+        facts = {**tables.get(given.pop("like", ""), {}), **given}
+        found[name.lower()] = Type(name=name, **facts)
+    return found
+
+
+TYPES = _load()
+
+
+def code(part: str, *kinds: str) -> Callable[[Any], Any]:
+    """Decorator: the function is the `check`, `fill`, `follow`, `in_use` or `verbs.NAME` of these types."""
+
+    def register(function: Any) -> Any:
+        for kind in kinds:
+            if part.startswith("verbs."):
+                TYPES[kind.lower()].verbs[part.removeprefix("verbs.").lower()] = function
+            else:
+                setattr(TYPES[kind.lower()], part, function)
+        return function
+
+    return register
+
+
+def refuse(when: Any, message: str, code: str = "BadRequest", status: int = 400) -> None:
+    if when:
+        raise AzureError(status, code, message)
+
+
 def check_name(rule: Type, resource_id: str) -> None:
     name = name_of(resource_id)
-    if not re.fullmatch(rule.names, name):
-        code, message = rule.bad_name
-        raise AzureError(400, code, message.format(name=name, rule=rule.names, type=rule.name))
+    error, message = rule.bad_name
+    refuse(not re.fullmatch(rule.names, name), message.format(name=name, rule=rule.names), error)
 
 
-def check_body(rule: Type, body: Body) -> None:
+def check_body(world: World, rule: Type, body: Body) -> None:
+    status, error = rule.invalid
     for path in rule.required:
-        if all(value in (None, "") for _, value in walk(body, path)):
-            raise AzureError(400, rule.invalid, f"The required property '{path}' is missing for '{rule.name}'.")
+        missing = all(value in (None, "", {}) for _, value in walk(body, path))
+        refuse(missing, f"The required property '{path}' is missing for '{rule.name}'.", error, status)
     for path, allowed in rule.allowed.items():
-        lower = {str(value).lower() for value in allowed}
         for where, value in walk(body, path):
-            if value is not None and str(value).lower() not in lower:
-                choices = ", ".join(str(value) for value in allowed)
-                message = f"The value '{value}' of property '{where}' is invalid. Allowed values are: {choices}."
-                raise AzureError(400, rule.invalid, message)
+            known = value is None or str(value).lower() in {str(one).lower() for one in allowed}
+            choices = ", ".join(str(one) for one in allowed)
+            text = f"The value '{value}' of property '{where}' is invalid. Allowed values are: {choices}."
+            refuse(not known, text, error, status)
     for path, (least, most) in rule.within.items():
         for where, value in walk(body, path):
-            if value is not None and not (_number(value) and least <= value <= most):
-                message = f"The value '{value}' of property '{where}' is out of range: {least:g} to {most:g}."
-                raise AzureError(400, rule.invalid, message)
+            number = isinstance(value, int | float) and not isinstance(value, bool)
+            fits = value is None or (number and least <= value <= most)
+            text = f"The value '{value}' of property '{where}' is out of range: {least:g} to {most:g}."
+            refuse(not fits, text, error, status)
+    for path, kind in rule.exists.items():
+        for where, value in walk(body, path):
+            right = value is None or kind == "*" or kind_of(str(value)) == kind.lower()
+            refuse(not right, f"The property '{where}' must be the id of a '{kind}', not '{value}'.", error, status)
+            there = value is None or world.find(value) or kind_of(str(value)) == "microsoft.resources/subscriptions"
+            text = f"Resource '{value}' referenced by '{where}' was not found."
+            refuse(not there, text, "InvalidResourceReference")
 
 
 def check_fixed(rule: Type, body: Body, old: Body) -> None:
     for path in rule.fixed:
         before, after = dig(old, path), dig(body, path)
-        if not same(before, after):
-            message = f"Changing property '{path}' of '{rule.name}' from '{before}' to '{after}' is not allowed."
-            raise AzureError(409, "PropertyChangeNotAllowed", message)
+        text = f"Changing property '{path}' of '{rule.name}' from '{before}' to '{after}' is not allowed."
+        refuse(not same(before, after), text, "PropertyChangeNotAllowed", 409)
 
 
 def same(one: Any, other: Any) -> bool:
@@ -128,14 +153,11 @@ def same(one: Any, other: Any) -> bool:
 def fill_defaults(rule: Type, body: Body) -> None:
     for path, value in rule.defaults.items():
         *above, last = path.split(".")
-        place = body
+        place: Any = body
         for key in above:
-            place = place.setdefault(key, {})
-            if not isinstance(place, dict):
-                break
-        else:
-            if place.get(last) is None:
-                place[last] = value
+            place = place.setdefault(key, {}) if isinstance(place, dict) else None
+        if isinstance(place, dict) and place.get(last) is None:
+            place[last] = value
 
 
 def walk(value: Any, path: str, where: str = "") -> Iterator[tuple[str, Any]]:
@@ -158,7 +180,3 @@ def dig(value: Any, path: str) -> Any:
     for key in path.split("."):
         value = value.get(key) if isinstance(value, dict) else None
     return value
-
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
