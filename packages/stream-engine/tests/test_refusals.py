@@ -29,7 +29,7 @@ from stream_engine import QueryError, compile_query
         ("SELECT a FROM b WHERE TumblingWindow(s, 1) = 1", (1, 23), "stands in GROUP BY only"),
         ("SELECT a FROM b GROUP BY a, TumblingWindow(month, 1)", (1, 51), "not measured in month"),
         ("SELECT a FROM b GROUP BY a, TumblingWindow(day, 8)", (1, 29), "at most 7 days"),
-        ("SELECT a FROM b GROUP BY a, TumblingWindow(5)", (1, 29), "takes (unit, size[, offset])"),
+        ("SELECT a FROM b GROUP BY a, TumblingWindow(5)", (1, 29), "takes (unit, Duration, [Offset])"),
         ("SELECT CAST(a AS int) AS a FROM b", (1, 18), "unknown type 'int'"),
         ("SELECT DATEDIFF(moon, a, b) FROM b", (1, 17), "a unit of time"),
         ("SELECT ABS(a, b) FROM b", (1, 8), "ABS takes 1 arguments, found 2"),

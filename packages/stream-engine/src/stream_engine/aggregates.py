@@ -24,7 +24,8 @@ class Aggregate:
     expects: str = "a number"
 
 
-def _number(value: Value) -> int | float:
+def number(value: Value) -> int | float:
+    """The value, if it is a number. Raises Unconvertible."""
     if isinstance(value, (int, float)):
         return value
     raise Unconvertible(value)
@@ -36,7 +37,7 @@ def _count(state: State, _: Value) -> None:
 
 def _sum(state: State, value: Value) -> None:
     total = state[0]
-    state[0] = _number(value) if total is None else total + _number(value)
+    state[0] = number(value) if total is None else total + number(value)
 
 
 def _sum_result(state: State) -> Value:
@@ -46,17 +47,17 @@ def _sum_result(state: State) -> Value:
 
 def _average(state: State, value: Value) -> None:
     state[0] += 1
-    state[1] += _number(value)
+    state[1] += number(value)
 
 
 def _spread(state: State, value: Value) -> None:
     """Welford's running mean and sum of squared deviations."""
     count, mean, squares = state
-    number = _number(value)
+    found = number(value)
     count += 1
-    delta = number - mean
+    delta = found - mean
     mean += delta / count
-    state[:] = (count, mean, squares + delta * (number - mean))
+    state[:] = (count, mean, squares + delta * (found - mean))
 
 
 def _spread_result(sample: bool, root: bool) -> Callable[[State], Value]:

@@ -8,15 +8,34 @@ from .errors import Refused
 from .functions import scalars
 from .syntax import Call
 
-aggregates = ("AVG", "COUNT", "MAX", "MIN", "STDEV", "STDEVP", "SUM", "VAR", "VARP")
-analytic = ("ISFIRST",)
-windows = ("TUMBLINGWINDOW", "TUMBLING", "HOPPINGWINDOW", "HOPPING")
-system = ("SYSTEM.TIMESTAMP",)
+aggregates = (
+    *("AVG", "COLLECT", "COLLECTTOP", "COUNT", "MAX", "MIN", "PERCENTILE_CONT", "PERCENTILE_DISC"),
+    *("STDEV", "STDEVP", "SUM", "TOPONE", "VAR", "VARP"),
+)
+analytic = ("ISFIRST", "LAG", "LAST")
+windows = (
+    *("HOPPINGWINDOW", "HOPPING", "SESSIONWINDOW", "SESSION", "SLIDINGWINDOW", "SLIDING"),
+    *("TUMBLINGWINDOW", "TUMBLING", "WINDOWS", "WINDOW"),
+)
+tables = ("GETARRAYELEMENTS", "GETRECORDPROPERTIES")
+system = ("GETMETADATAPROPERTYVALUE", "SYSTEM.TIMESTAMP", "SYSTEM.WINDOW")
 
 # Documented by Microsoft, not run here; the reason is part of the message.
 refused = {
     "ANOMALYDETECTION_SPIKEANDDIP": "its model is not published",
     "ANOMALYDETECTION_CHANGEPOINT": "its model is not published",
+    **dict.fromkeys(
+        (
+            "CREATELINESTRING",
+            "CREATEPOINT",
+            "CREATEPOLYGON",
+            "ST_DISTANCE",
+            "ST_INTERSECTS",
+            "ST_OVERLAPS",
+            "ST_WITHIN",
+        ),
+        "how the service measures on the globe is not published",
+    ),
     "USERDEFINEDAGGREGATE": "user-defined aggregates are JavaScript, and no JavaScript engine is part of this package",
 }
 
@@ -33,6 +52,10 @@ def refuse(node: Call) -> Refused:
         return Refused(f"{name} is not supported: {refused[folded]}", node.at)
     if folded in windows:
         return Refused(f"{name} stands in GROUP BY only", node.at)
+    if folded in tables:
+        return Refused(f"{name} stands after CROSS APPLY only", node.at)
+    if folded == "SYSTEM.WINDOW":
+        return Refused("System.Window() stands as System.Window().Id in SELECT of a query with Windows(…)", node.at)
     if folded in aggregates:
         return Refused(f"{name} is an aggregate: it stands in SELECT or HAVING of a query with GROUP BY", node.at)
     if folded in analytic:

@@ -165,6 +165,8 @@ class ExpressionCompiler:
         if name == "SYSTEM.TIMESTAMP":
             _no_arguments(node)
             return Compiled(type="datetime", evaluate=lambda frame: from_micros(frame.time))
+        if name == "GETMETADATAPROPERTYVALUE":
+            return self._metadata(node)
         function = catalogue.get(name)
         if function is None or node.over is not None or node.distinct:
             raise refuse(node)
@@ -181,6 +183,21 @@ class ExpressionCompiler:
         elif returns is None and function.kinds[0] in "n*":
             returns = types[0].type
         return Compiled(type=returns, evaluate=self._invoke(function, tuple(evaluates), node))
+
+    def _metadata(self, node: Call) -> Compiled:
+        """GetMetadataPropertyValue(input, 'name'): what the input knows of an event beside its body."""
+        source, name = node.arguments if len(node.arguments) == 2 else (None, None)
+        index = self.scope.source(source.parts[0]) if isinstance(source, Column) else None
+        if index is None or not isinstance(name, Literal) or not isinstance(name.value, str):
+            raise Refused("GetMetadataPropertyValue takes an input and a name in quotes", node.at)
+        if self.scope.relations[index].columns is not None:
+            raise Refused(f"{self.scope.relations[index].alias} is no input: only its events have metadata", node.at)
+        path = name.value.replace("[", "").replace("]", "")
+
+        def evaluate(frame: Frame) -> Value:
+            return field_of(getattr(frame.records[index], "metadata", None), path)
+
+        return Compiled(type=None, evaluate=evaluate)
 
     def _argument(self, function: Function, index: int, argument: Expression | Star) -> Compiled:
         if isinstance(argument, Star):

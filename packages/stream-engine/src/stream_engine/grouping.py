@@ -5,32 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from .aggregates import Aggregate, hashable
-from .errors import StreamError
+from .aggregates import hashable
 from .frame import Frame
+from .measures import Measure
 from .scope import Evaluate, Scope
 from .stages import Project, Stage
-from .values import Unconvertible, Value, show
+from .values import Unconvertible, Value
 from .windows import Window
-
-
-@dataclass(frozen=True, kw_only=True)
-class Measure:
-    """An aggregate and its argument, with the place that is named when a value does not fit."""
-
-    aggregate: Aggregate
-    argument: Evaluate
-    at: int
-
-    def trouble(self, value: Value, scope: Scope) -> StreamError:
-        message = f"{self.aggregate.name} takes {self.aggregate.expects}, found {show(value)}"
-        return scope.trouble(message, self.at)
-
-    def result(self, state: list[Value], scope: Scope) -> Value:
-        try:
-            return self.aggregate.result(state)
-        except Unconvertible:
-            raise scope.trouble(f"{self.aggregate.name} overflows", self.at) from None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -45,11 +45,18 @@ class StreamJob:
         start: datetime,
         partitions: int = 1,
         exclusive: bool = False,
+        reference: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
     ) -> None:
         self.query = compile_query(query) if isinstance(query, str) else query
         self._policy = policy or TimePolicy()
         self._start, self._partitions, self._exclusive = start, partitions, exclusive
-        settings = Settings(policy=self._policy, partitions=partitions, first=to_micros(start), exclusive=exclusive)
+        settings = Settings(
+            policy=self._policy,
+            partitions=partitions,
+            first=to_micros(start),
+            exclusive=exclusive,
+            reference={alias.lower(): rows for alias, rows in (reference or {}).items()},
+        )
         self._graph = self.query.graph(settings)
         self._counts: dict[str, dict[str, int]] = {alias: dict.fromkeys(metric_names, 0) for alias in self.query.inputs}
         self._written: dict[str, int] = dict.fromkeys(self.query.outputs, 0)
@@ -148,11 +155,18 @@ class StreamJob:
         )
 
     @classmethod
-    def restore(cls, query: Query | str, state: bytes, *, policy: TimePolicy | None = None) -> StreamJob:
+    def restore(
+        cls,
+        query: Query | str,
+        state: bytes,
+        *,
+        policy: TimePolicy | None = None,
+        reference: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    ) -> StreamJob:
         """The job as it was when `state()` was taken. Raises ValueError when the state is another query's."""
         found: dict[str, Any] = states.load(state)
         start, partitions, exclusive, counts, written = found["job"]
-        job = cls(query, policy=policy, start=start, partitions=partitions, exclusive=exclusive)
+        job = cls(query, policy=policy, start=start, partitions=partitions, exclusive=exclusive, reference=reference)
         if found["query"] != job.query.text:
             message = "this state belongs to another query: start the job anew from its last output"
             raise ValueError(message)

@@ -31,12 +31,17 @@ class OutputColumn:
 
 @dataclass(frozen=True, kw_only=True)
 class Query:
-    """A query that compiled. `outputs` holds no columns for an output of SELECT *: only the data knows them."""
+    """A query that compiled.
+
+    `inputs` are the streams it reads, `references` its reference data (joined without DATEDIFF). `outputs` holds no
+    columns for an output of SELECT *: only the data knows them.
+    """
 
     text: str
     name: str
     script: Script
     inputs: tuple[str, ...]
+    references: tuple[str, ...]
     outputs: dict[str, tuple[OutputColumn, ...]]
 
     def graph(self, settings: Settings) -> Graph:
@@ -53,7 +58,9 @@ def compile_query(text: str, *, name: str = "query") -> Query:
         raise QueryError(refused.message, text=text, offset=refused.at, name=name) from None
     inputs = tuple(dict.fromkeys(reader.alias for reader in graph.readers))
     outputs = {alias: _columns(columns) for alias, columns in graph.columns.items()}
-    return Query(text=text, name=name, script=script, inputs=inputs, outputs=outputs)
+    return Query(
+        text=text, name=name, script=script, inputs=inputs, references=tuple(graph.references), outputs=outputs
+    )
 
 
 def _columns(columns: dict[str, tuple[str, str | None]] | None) -> tuple[OutputColumn, ...]:

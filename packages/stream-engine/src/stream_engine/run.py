@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -33,6 +33,7 @@ def run(
     inputs: Mapping[str, Iterable[Event | Mapping[str, Any] | bytes | str]],
     *,
     policy: TimePolicy | None = None,
+    reference: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> Result:
     """The outputs of a query over the whole of its inputs; every window is closed at the end.
 
@@ -42,10 +43,11 @@ def run(
     query do not fit.
     """
     query = compile_query(query) if isinstance(query, str) else query
-    _check(query, inputs)
+    _check("inputs", query.inputs, inputs, query)
+    _check("reference data", query.references, reference or {}, query)
     given = {alias: [_arriving(event) for event in events] for alias, events in inputs.items()}
     partitions = 1 + max((e.partition for events in given.values() for e in events if isinstance(e, Event)), default=0)
-    job = StreamJob(query, policy=policy, start=_begin, partitions=partitions)
+    job = StreamJob(query, policy=policy, start=_begin, partitions=partitions, reference=reference)
     outputs: dict[str, list[Row]] = {name: [] for name in query.outputs}
     for alias, events in given.items():
         arriving = sorted((event for event in events if isinstance(event, Event)), key=_arrival)
@@ -60,14 +62,14 @@ def run(
     return Result(outputs=outputs, metrics=job.metrics, metrics_by_input=job.metrics_by_input)
 
 
-def _check(query: Query, inputs: Mapping[str, object]) -> None:
-    """Every input of the query is given, and nothing else."""
-    wanted, given = {alias.lower() for alias in query.inputs}, {alias.lower() for alias in inputs}
-    missing = [alias for alias in query.inputs if alias.lower() not in given]
-    unknown = [alias for alias in inputs if alias.lower() not in wanted]
+def _check(what: str, names: Sequence[str], given: Mapping[str, object], query: Query) -> None:
+    """All that the query reads is given, and nothing else."""
+    wanted, found = {name.lower() for name in names}, {name.lower() for name in given}
+    missing = [name for name in names if name.lower() not in found]
+    unknown = [name for name in given if name.lower() not in wanted]
     if missing or unknown:
-        problems = [f"no data for {alias}" for alias in missing] + [f"{alias} is not read" for alias in unknown]
-        message = f"{query.name} reads the inputs {', '.join(query.inputs)}: {'; '.join(problems)}"
+        problems = [f"no data for {name}" for name in missing] + [f"{name} is not read" for name in unknown]
+        message = f"{query.name} reads the {what} {', '.join(names) or '(none)'}: {'; '.join(problems)}"
         raise ValueError(message)
 
 

@@ -12,6 +12,8 @@ from .syntax import Column
 from .values import Value
 
 Evaluate = Callable[[Frame], Value]
+# By lower-case name: the name as written, and its type where the query states one.
+Columns = dict[str, tuple[str, str | None]]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,7 +29,7 @@ class Relation:
     """A source after FROM. `columns` maps lower-case names to (name, type); None for an input without a schema."""
 
     alias: str
-    columns: dict[str, tuple[str, str | None]] | None
+    columns: Columns | None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -45,19 +47,20 @@ class Scope:
 
     def resolve(self, column: Column) -> tuple[int, tuple[str, ...]]:
         """The source and the path of a column. Raises Refused for an unknown or ambiguous name."""
-        parts = column.parts
-        index = self.source(parts[0]) if len(parts) > 1 else None
+        parts: tuple[str, ...] = column.parts
+        first = parts[0]
+        index = self.source(first) if len(parts) > 1 else None
         if index is not None:
             return index, self._known(index, parts[1:], column)
         if len(self.relations) == 1:
             return 0, self._known(0, parts, column)
-        owners = [
-            i for i, relation in enumerate(self.relations) if relation.columns and parts[0].lower() in relation.columns
-        ]
-        if len(owners) == 1 and all(relation.columns is not None for relation in self.relations):
+        owners = [i for i, each in enumerate(self.relations) if each.columns is None or first.lower() in each.columns]
+        if len(owners) == 1:
             return owners[0], self._known(owners[0], parts, column)
+        if not owners:
+            raise Refused(f"no source has a column {first}", column.at)
         aliases = ", ".join(relation.alias for relation in self.relations)
-        raise Refused(f"{parts[0]} may belong to any of {aliases}: write source.{parts[0]}", column.at)
+        raise Refused(f"{first} may belong to any of {aliases}: write source.{first}", column.at)
 
     def _known(self, index: int, parts: tuple[str, ...], column: Column) -> tuple[str, ...]:
         relation = self.relations[index]

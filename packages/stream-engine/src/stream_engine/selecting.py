@@ -2,52 +2,49 @@
 
 from __future__ import annotations
 
-from .aggregates import aggregates, count_distinct
-from .analytic import IsFirst
+from .analytic import History, IsFirst, compile_analytic, is_analytic
 from .errors import Refused
 from .expressions import ExpressionCompiler
-from .grouping import Grouped, Measure, WindowGrouping
+from .grouping import Grouped, WindowGrouping
+from .measures import Measure, measure_of
+from .measures import names as aggregate_names
+from .merging import Merge
 from .scope import Compiled, Evaluate, Scope
+from .session import SessionGrouping
+from .sliding import SlidingGrouping
 from .stages import Projection, Stage, projection
 from .syntax import Call, Column, Expression, Field, Select, Star, walk
-from .windows import Window, duration, unit_of, window_of
-
-_one = Compiled(type="bigint", evaluate=lambda _: 1)
+from .windows import Window, windows_of
 
 
 class Selecting:
     """The compiled parts of a SELECT over `scope`. Raises Refused.
 
     `functions` are its analytic functions, `where` its condition, `columns` its columns by lower-case name (None when
-    SELECT * leaves them to the data), `stage()` what turns its rows into records.
+    SELECT * leaves them to the data), `stages()` what turns its rows into records.
     """
 
     def __init__(self, select: Select, scope: Scope) -> None:
         self._select, self._scope = select, scope
-        self.functions: list[IsFirst] = []
+        self.functions: list[IsFirst | History] = []
         self._slots: dict[Expression, Compiled] = {}
-        plain = ExpressionCompiler(scope)
-        for node in (found for part in _parts(select) for found in walk(part)):
-            if isinstance(node, Call) and node.name.upper() == "ISFIRST" and node not in self._slots:
-                self._slots[node] = _slot(len(self.functions), "bigint")
-                self.functions.append(_is_first(node, plain))
+        self._analytics()
         self._rows = ExpressionCompiler(scope, self._slots.get)
         self.where = self._rows.condition(select.where) if select.where is not None else None
         self._measures: list[Measure] = []
         self._keys: list[Evaluate] = []
-        self._windows: list[Window] = []
+        self._windows: tuple[Window, ...] = ()
         self._grouped = self._group() if select.group else None
-        if self._grouped is None and select.having is not None:
-            raise Refused("HAVING needs GROUP BY", select.having.at)
         if self._grouped is None:
-            self._no_aggregates()
+            self._no_groups()
         self.columns: dict[str, tuple[str, str | None]] | None = {}
         self._parts = self._project()
 
-    def stage(self) -> Stage:
-        """A fresh stage, to be fed with the rows that pass WHERE."""
+    def stages(self) -> tuple[list[Stage], Stage]:
+        """Fresh stages that each take every row that passes WHERE, and the one that hands on the records."""
         if self._grouped is None:
-            return Projection(projection(self._parts))
+            stage: Stage = Projection(projection(self._parts))
+            return [stage], stage
         having = self._grouped.condition(self._select.having) if self._select.having is not None else None
         grouped = Grouped(
             keys=tuple(self._keys),
@@ -56,23 +53,50 @@ class Selecting:
             project=projection(self._parts),
             scope=self._scope,
         )
-        return WindowGrouping(grouped, tuple(self._windows))
+        if all(window.aligned for window in self._windows):
+            stage = WindowGrouping(grouped, self._windows)
+            return [stage], stage
+        stages = [self._grouping(grouped, window) for window in self._windows]
+        if len(stages) == 1:
+            return stages, stages[0]
+        merge = Merge(len(stages))
+        for each, port in zip(stages, merge.ports, strict=True):
+            each.then(port)
+        return stages, merge
 
-    def _no_aggregates(self) -> None:
+    def _grouping(self, grouped: Grouped, window: Window) -> Stage:
+        if window.kind == "sliding":
+            return SlidingGrouping(grouped, window)
+        if window.kind == "session":
+            partition = tuple(self._rows.compile(key).evaluate for key in window.partition)
+            return SessionGrouping(grouped, window, partition)
+        return WindowGrouping(grouped, (window,))
+
+    def _analytics(self) -> None:
+        plain = ExpressionCompiler(self._scope)
+        for node in (found for part in _parts(self._select) for found in walk(part)):
+            if isinstance(node, Call) and is_analytic(node) and node not in self._slots:
+                function, kind = compile_analytic(node, plain)
+                self._slots[node] = _slot(len(self.functions), kind)
+                self.functions.append(function)
+
+    def _no_groups(self) -> None:
+        if self._select.having is not None:
+            raise Refused("HAVING needs GROUP BY", self._select.having.at)
         for item in self._select.items:
             for node in walk(item.value):
-                if isinstance(node, Call) and node.name.upper() in aggregates and node.over is None:
+                if isinstance(node, Call) and node.name.upper() in aggregate_names and node not in self._slots:
                     raise Refused(f"{node.name} needs GROUP BY with a window", node.at)
 
     def _group(self) -> ExpressionCompiler:
         """Split GROUP BY into windows and keys; the compiler that it returns sees groups, not rows."""
         slots: dict[object, Compiled] = {}
         for node in self._select.group:
-            window = window_of(node)
-            if window is not None:
+            windows = windows_of(node)
+            if windows is not None:
                 if self._windows:
                     raise Refused("GROUP BY has one window; several stand in Windows(Window('id', …), …)", node.at)
-                self._windows.append(window)
+                self._windows = windows
                 continue
             compiled = self._rows.compile(node)
             slots[self._identity(node)] = _slot(len(self._keys), compiled.type)
@@ -81,11 +105,16 @@ class Selecting:
             raise Refused("GROUP BY needs a window: TumblingWindow(…), System.Timestamp() …", self._select.group[0].at)
 
         def special(node: Expression) -> Compiled | None:
-            if isinstance(node, Call) and node.name.upper() in aggregates and node.over is None:
-                return self._measure(node)
+            if isinstance(node, Call) and node.name.upper() in aggregate_names and node not in self._slots:
+                measure = measure_of(node, self._rows)
+                self._measures.append(measure)
+                return _slot(len(self._keys) + len(self._measures) - 1, measure.returns)
+            if _is_window_id(node):
+                return Compiled(type="nvarchar(max)", evaluate=lambda frame: frame.window.id)
             found = slots.get(self._identity(node))
-            if found is None and isinstance(node, Column):
-                raise Refused(f"{'.'.join(node.parts)} is neither in GROUP BY nor in an aggregate", node.at)
+            if found is None and (isinstance(node, Column) or node in self._slots):
+                name = ".".join(node.parts) if isinstance(node, Column) else getattr(node, "name", "this")
+                raise Refused(f"{name} is neither in GROUP BY nor in an aggregate", node.at)
             return found
 
         return ExpressionCompiler(self._scope, special)
@@ -96,25 +125,6 @@ class Selecting:
             index, path = self._scope.resolve(node)
             return index, tuple(part.lower() for part in path)
         return node
-
-    def _measure(self, node: Call) -> Compiled:
-        aggregate = aggregates[node.name.upper()]
-        if len(node.arguments) != 1:
-            raise Refused(f"{node.name} takes one argument, found {len(node.arguments)}", node.at)
-        argument = node.arguments[0]
-        if isinstance(argument, Star):
-            if aggregate.name != "COUNT" or node.distinct:
-                raise Refused(f"only COUNT takes *, not {node.name}", argument.at)
-            compiled = _one
-        else:
-            compiled = self._rows.compile(argument)
-        if node.distinct and aggregate.name != "COUNT":
-            raise Refused(f"{node.name}(DISTINCT …) is not supported, only COUNT(DISTINCT …)", node.at)
-        measure = Measure(
-            aggregate=count_distinct if node.distinct else aggregate, argument=compiled.evaluate, at=node.at
-        )
-        self._measures.append(measure)
-        return _slot(len(self._keys) + len(self._measures) - 1, aggregate.returns(compiled.type))
 
     def _project(self) -> list[tuple[str | None, Evaluate]]:
         """Name and function of each column; the columns' types go to `columns`."""
@@ -138,25 +148,24 @@ class Selecting:
         self.columns[name.lower()] = (name, kind)
 
     def _star(self, star: Star) -> list[tuple[str | None, Evaluate]]:
+        relations = self._scope.relations
         if self._grouped is not None:
             raise Refused("SELECT * cannot be grouped: name the columns", star.at)
         index = 0 if star.source is None else self._scope.source(star.source)
         if index is None:
             raise Refused(f"there is no source {star.source}", star.at)
-        if star.source is None and len(self._scope.relations) > 1:
+        if star.source is None and len(relations) > 1:
             raise Refused("SELECT * has no meaning in a JOIN: write source.* or name the columns", star.at)
-        known = self._scope.relations[index].columns
+        known = relations[index].columns
         if known is None:
             self.columns = None
             return [(None, lambda frame: frame.records[index])]
         parts: list[tuple[str | None, Evaluate]] = []
         for name, kind in known.values():
             self._column(name, kind, star.at)
-            parts.append((name, self._scope.column(Column(parts=(self._alias(index), name), at=star.at)).evaluate))
+            column = Column(parts=(relations[index].alias, name), at=star.at)
+            parts.append((name, self._scope.column(column).evaluate))
         return parts
-
-    def _alias(self, index: int) -> str:
-        return self._scope.relations[index].alias
 
 
 def _parts(select: Select) -> list[Expression]:
@@ -169,17 +178,13 @@ def _slot(index: int, kind: str | None) -> Compiled:
     return Compiled(type=kind, evaluate=lambda frame: frame.values[index])
 
 
-def _is_first(node: Call, compiler: ExpressionCompiler) -> IsFirst:
-    if len(node.arguments) != 2:
-        raise Refused("ISFIRST takes (unit, n)", node.at)
-    unit_of(node.arguments[0])
-    size = duration(node)
-    over = node.over
-    if over is not None and (over.order or over.limit):
-        raise Refused("ISFIRST takes OVER (PARTITION BY … WHEN …) only", over.at)
-    partition = tuple(compiler.compile(part).evaluate for part in over.partition) if over else ()
-    when = compiler.condition(over.when) if over and over.when is not None else None
-    return IsFirst(Window(kind="tumbling", size=size, hop=size), partition, when)
+def _is_window_id(node: Expression) -> bool:
+    return (
+        isinstance(node, Field)
+        and isinstance(node.operand, Call)
+        and node.operand.name.upper() == "SYSTEM.WINDOW"
+        and node.name.upper() == "ID"
+    )
 
 
 def _name(value: Expression) -> str:

@@ -174,7 +174,7 @@ class Select(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Union(Node):
-    """UNION keeps duplicates, as the service does: a stream has no end at which to compare rows."""
+    """UNION, which keeps duplicates. Source: Microsoft's language reference, UNION."""
 
     selects: tuple[Select, ...]
 

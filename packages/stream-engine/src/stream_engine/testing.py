@@ -21,12 +21,16 @@ from .watermark import TimePolicy
 
 
 def run(
-    query: str | Path, inputs: Mapping[str, Iterable[Event | Mapping[str, Any]]], *, policy: TimePolicy | None = None
+    query: str | Path,
+    inputs: Mapping[str, Iterable[Event | Mapping[str, Any]]],
+    *,
+    policy: TimePolicy | None = None,
+    reference: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
     """The rows of each output of a query, given as text or file, over the whole of its inputs."""
     text = query.read_text(encoding="utf-8-sig") if isinstance(query, Path) else query
     compiled = compile_query(text, name=str(query) if isinstance(query, Path) else "query")
-    result = _run(compiled, inputs, policy=policy)
+    result = _run(compiled, inputs, policy=policy, reference=reference)
     return {name: [dict(row) for row in rows] for name, rows in result.outputs.items()}
 
 

@@ -15,10 +15,12 @@ Source: Microsoft Learn, Understand time handling in Azure Stream Analytics; Con
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
+from .aggregates import hashable
 from .frame import Frame, Record
 from .scope import Evaluate
 from .stages import Stage, forever
@@ -53,8 +55,18 @@ class TimePolicy:
 class Reader(Stage):
     """One use of an input in the query: gives events their time and hands them on in order."""
 
-    def __init__(self, alias: str, timestamp: Evaluate | None, policy: TimePolicy, partitions: int) -> None:
+    def __init__(
+        self,
+        alias: str,
+        timestamp: Evaluate | None,
+        policy: TimePolicy,
+        partitions: int,
+        *,
+        over: Evaluate | None = None,
+        conform: Callable[[Record], Record | None] | None = None,
+    ) -> None:
         super().__init__()
+        self._over, self._conform = over, conform
         self.alias = alias
         self.timed = timestamp is not None
         self.counts = dict.fromkeys(
@@ -65,6 +77,8 @@ class Reader(Stage):
         self._disorder = policy.out_of_order // timedelta(microseconds=1)
         self._drop = policy.action == "Drop"
         self._marks: dict[int, int] = dict.fromkeys(range(partitions), always)
+        # With OVER: the watermark of each key.
+        self._keys: dict[Any, int] = {}
         self._released = always
         self._taken = 0
         self._waiting: list[tuple[int, int, int, Record]] = []
@@ -76,24 +90,33 @@ class Reader(Stage):
 
     def accept(self, record: Record, arrival: int, partition: int) -> None:
         """Give an event its time and keep it until its turn; count and drop what the policy excludes."""
-        time = self._event_time(record, arrival)
-        if time is not None:
-            time = self._in_policy(time, arrival, partition)
-        if time is not None:
-            self._wait(time, partition, record)
+        found = self._read(record, arrival)
+        if found is not None:
+            time = self._in_policy(found[0], arrival, partition, found[1])
+            if time is not None:
+                self._wait(time, partition, found[1])
 
     def accept_at_rest(self, record: Record, arrival: int) -> None:
         """Take a record of data at rest: it is ordered by its time, and no policy applies."""
-        time = self._event_time(record, arrival)
-        if time is not None:
-            self._wait(time, 0, record)
+        found = self._read(record, arrival)
+        if found is not None:
+            self._wait(found[0], 0, found[1])
+
+    def _read(self, record: Record, arrival: int) -> tuple[int, Record] | None:
+        """The time an event claims and its record as declared; None, and counted, when they do not convert."""
+        conformed = record if self._conform is None else self._conform(record)
+        time = None if conformed is None else self._event_time(conformed, arrival)
+        if conformed is None or time is None:
+            self.counts["ConversionErrors"] += 1
+            return None
+        return time, conformed
 
     def _wait(self, time: int, partition: int, record: Record) -> None:
         self._taken += 1
         heapq.heappush(self._waiting, (time, partition, self._taken, record))
 
     def _event_time(self, record: Record, arrival: int) -> int | None:
-        """The time an event claims, in microseconds; None, and counted, when it is no datetime."""
+        """The time an event claims, in microseconds; None when it is no datetime."""
         if self._timestamp is None:
             return arrival
         value = self._timestamp(Frame((record,), arrival))
@@ -101,13 +124,14 @@ class Reader(Stage):
             moment = parse_datetime(value) if isinstance(value, str) else value
         except Unconvertible:
             moment = None
-        if isinstance(moment, datetime):
-            return to_micros(moment)
-        self.counts["ConversionErrors"] += 1
-        return None
+        return to_micros(moment) if isinstance(moment, datetime) else None
 
-    def _in_policy(self, time: int, arrival: int, partition: int) -> int | None:
-        """The time of an event after the policy; None when it is dropped. Moves the partition's watermark."""
+    def _in_policy(self, time: int, arrival: int, partition: int, record: Record) -> int | None:
+        """The time of an event after the policy; None when it is dropped. Moves the partition's watermark.
+
+        With OVER the order is checked among the events of one key alone; time then moves by the arrival clock, since
+        any key may be as far behind as the late tolerance allows.
+        """
         mark = max(self._marks.setdefault(partition, self._released), self._released)
         if self._timestamp is None:
             self._marks[partition] = max(mark, time)
@@ -121,12 +145,17 @@ class Reader(Stage):
             if self._drop:
                 return None
             time = arrival - self._late
+        key = None if self._over is None else hashable(self._over(Frame((record,), time)))
+        mark = mark if self._over is None else self._keys.get(key, mark)
         if time < mark:
             self.counts["DroppedOrAdjustedEvents"] += 1
             if self._drop:
                 return None
             time = mark
-        self._marks[partition] = max(mark, time - self._disorder)
+        if self._over is None:
+            self._marks[partition] = max(mark, time - self._disorder)
+        else:
+            self._keys[key] = max(mark, time - self._disorder)
         return time
 
     def arrive(self, now: int) -> None:
@@ -154,11 +183,11 @@ class Reader(Stage):
     @property
     def state(self) -> Any:
         waiting = [(*entry[:3], dict(entry[3]), entry[3].metadata) for entry in self._waiting]
-        return [self.counts, self._marks, self._released, self._taken, waiting]
+        return [self.counts, self._marks, self._keys, self._released, self._taken, waiting]
 
     @state.setter
     def state(self, value: Any) -> None:
-        self.counts, self._marks, self._released, self._taken, waiting = value
+        self.counts, self._marks, self._keys, self._released, self._taken, waiting = value
         self._waiting = []
         for time, partition, number, fields, metadata in waiting:
             record = Record(fields)

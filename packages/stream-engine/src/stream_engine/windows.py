@@ -6,7 +6,7 @@ shows for sizes that do not divide a day. Source: Microsoft's language reference
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Literal as Only
 
@@ -16,35 +16,50 @@ from .expressions import unit_of
 from .syntax import Call, Expression, Literal, Star
 from .values import to_micros
 
-Kind = Only["tumbling", "hopping", "snapshot"]
-_origin = to_micros(datetime(1, 1, 1, tzinfo=UTC))
-_longest = 7 * units.lengths["day"]
+Kind = Only["tumbling", "hopping", "sliding", "session", "snapshot"]
+origin = to_micros(datetime(1, 1, 1, tzinfo=UTC))
+longest = 7 * units.lengths["day"]
 _kinds: dict[str, Kind] = {
     "TUMBLINGWINDOW": "tumbling",
     "TUMBLING": "tumbling",
     "HOPPINGWINDOW": "hopping",
     "HOPPING": "hopping",
+    "SLIDINGWINDOW": "sliding",
+    "SLIDING": "sliding",
+    "SESSIONWINDOW": "session",
+    "SESSION": "session",
     "SYSTEM.TIMESTAMP": "snapshot",
+}
+# The lengths of each kind in the order of the short form; those in brackets may be left out.
+_lengths = {
+    "tumbling": ("Duration", "[Offset]"),
+    "hopping": ("Duration", "Hop", "[Offset]"),
+    "sliding": ("Duration",),
+    "session": ("Timeout", "MaxDuration"),
 }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Window:
-    """`size`, `hop` and `offset` in microseconds; a snapshot has none of them. `id` is set inside Windows()."""
+    """Lengths in microseconds; a snapshot has none, a session its timeout as `size` and its maximum as `hop`.
+
+    `id` is set inside Windows(); `partition` are the keys of a session.
+    """
 
     kind: Kind
     size: int = 0
     hop: int = 0
     offset: int = 0
     id: str | None = None
+    partition: tuple[Expression, ...] = ()
 
     def end(self, time: int) -> int:
         """The end of the first aligned interval of length `hop` that holds `time`."""
-        base = _origin + self.offset
+        base = origin + self.offset
         return base - (base - time) // self.hop * self.hop
 
     def ends(self, time: int) -> list[int]:
-        """The ends of all windows that hold `time`, earliest first."""
+        """The ends of all aligned windows that hold `time`, earliest first."""
         if self.kind == "snapshot":
             return [time]
         end = self.end(time)
@@ -52,42 +67,70 @@ class Window:
             return [end]
         return list(range(end, time + self.size, self.hop))
 
+    @property
+    def aligned(self) -> bool:
+        """Whether the ends depend on the clock alone, not on other events."""
+        return self.kind in ("tumbling", "hopping", "snapshot")
 
-def window_of(node: Expression) -> Window | None:
-    """The window a GROUP BY entry stands for; None when it is no window. Raises Refused."""
-    if not isinstance(node, Call) or node.name.upper() not in _kinds:
+
+def windows_of(node: Expression) -> tuple[Window, ...] | None:
+    """The windows a GROUP BY entry stands for; None when it is no window. Raises Refused."""
+    if not isinstance(node, Call):
         return None
-    kind = _kinds[node.name.upper()]
+    if node.name.upper() != "WINDOWS":
+        window = _window(node)
+        return None if window is None else (window,)
+    found: list[Window] = []
+    for argument in node.arguments:
+        if not isinstance(argument, Call) or argument.name.upper() != "WINDOW" or len(argument.arguments) != 2:
+            raise Refused("Windows takes Window('id', a window), …", argument.at)
+        name, definition = argument.arguments
+        window = _window(definition) if isinstance(definition, Call) else None
+        if not isinstance(name, Literal) or not isinstance(name.value, str) or window is None:
+            raise Refused("Window takes an id in quotes and a window", argument.at)
+        if window.kind == "snapshot" or name.value in (each.id for each in found):
+            raise Refused("Windows takes windows of different ids, and no snapshot", argument.at)
+        found.append(replace(window, id=name.value))
+    if not found:
+        raise Refused("Windows takes Window('id', a window), …", node.at)
+    return tuple(found)
+
+
+def _window(node: Call) -> Window | None:
+    kind = _kinds.get(node.name.upper())
+    if kind is None:
+        return None
     if kind == "snapshot":
         return Window(kind=kind)
-    lengths = _lengths(node, 1 if kind == "tumbling" else 2)
-    size = _positive(lengths["duration"], node, "size")
-    hop = _positive(lengths["hop"], node, "hop") if kind == "hopping" else size
-    return Window(kind=kind, size=size, hop=hop, offset=lengths.get("offset", 0))
+    if node.over is not None and (kind != "session" or not node.over.partition or node.over.limit):
+        raise Refused("only a session window takes OVER, with PARTITION BY alone", node.over.at)
+    found = _given(node, _lengths[kind])
+    size = found.get("duration") or found.get("timeout") or 0
+    hop = found.get("hop") or found.get("maxduration") or size
+    for length, what in ((size, "size"), (hop, "hop" if kind == "hopping" else "maximum duration")):
+        if not 0 < length <= longest:
+            raise Refused(f"the {what} of {node.name} is more than 0 and at most 7 days", node.at)
+    partition = node.over.partition if node.over else ()
+    return Window(kind=kind, size=size, hop=hop, offset=found.get("offset", 0), partition=partition)
 
 
-_forms = {"DURATION": "duration", "HOP": "hop", "OFFSET": "offset"}
-
-
-def _lengths(node: Call, needed: int) -> dict[str, int]:
+def _given(node: Call, wanted: tuple[str, ...]) -> dict[str, int]:
     """The lengths of a window in microseconds, from either form: (unit, n, …) or (Duration(unit, n), …)."""
-    order = ["duration", "hop", "offset"] if needed == 2 else ["duration", "offset"]
+    names = [name.strip("[]").lower() for name in wanted]
     arguments = node.arguments
     found: dict[str, int] = {}
     if arguments and isinstance(arguments[0], Call):
         for argument in arguments:
-            name = _forms.get(argument.name.upper()) if isinstance(argument, Call) else None
-            if name not in order or name in found or not isinstance(argument, Call):
-                wanted = ", ".join(f"{part.capitalize()}(unit, n)" for part in order)
-                raise Refused(f"{node.name} takes {wanted}", argument.at)
+            name = argument.name.lower() if isinstance(argument, Call) else ""
+            if not isinstance(argument, Call) or name not in names or name in found:
+                raise Refused(f"{node.name} takes ({', '.join(f'{each}(unit, n)' for each in wanted)})", argument.at)
             found[name] = duration(argument)
     elif len(arguments) > 1:
         unit = unit_of(arguments[0])
-        for name, argument in zip(order, arguments[1:], strict=False):
-            found[name] = _length(unit, argument)
-    if len(found) < needed or len(arguments) > len(order) + 1:
-        form = "(unit, size[, offset])" if needed == 1 else "(unit, size, hop[, offset])"
-        raise Refused(f"{node.name} takes {form}", node.at)
+        found = {name: _length(unit, argument) for name, argument in zip(names, arguments[1:], strict=False)}
+    needed = [name.lower() for name in wanted if not name.startswith("[")]
+    if any(name not in found for name in needed) or len(arguments) > len(names) + 1:
+        raise Refused(f"{node.name} takes (unit, {', '.join(wanted)}), each a number", node.at)
     return found
 
 
@@ -100,15 +143,8 @@ def duration(call: Call) -> int:
 
 def _length(unit: str, argument: Expression | Star) -> int:
     if unit not in units.lengths:
-        raise Refused(
-            f"a window is not measured in {unit}: day, hour, minute, second, millisecond, microsecond", argument.at
-        )
+        shown = ", ".join(units.lengths)
+        raise Refused(f"a length of time is not measured in {unit}: {shown}", argument.at)
     if not isinstance(argument, Literal) or not isinstance(argument.value, (int, float)):
-        raise Refused("a window's length is a number that does not change", argument.at)
+        raise Refused("a length of time is a number that does not change", argument.at)
     return round(argument.value * units.lengths[unit])
-
-
-def _positive(length: int, node: Call, what: str) -> int:
-    if not 0 < length <= _longest:
-        raise Refused(f"the {what} of {node.name} is more than 0 and at most 7 days", node.at)
-    return length

@@ -1,0 +1,68 @@
+"""How a query reads an input: TIMESTAMP BY, substreams, and the columns that CREATE TABLE declares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from .errors import Refused
+from .expressions import ExpressionCompiler
+from .frame import Record
+from .scope import Columns, Relation, Scope, field_of
+from .syntax import Call, Expression, Source, Table, walk
+from .values import Unconvertible, cast
+from .watermark import Reader, TimePolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class Shape:
+    """What the query says of an input's columns: those of its CREATE TABLE, or nothing."""
+
+    table: Table | None
+    text: str
+    name: str
+
+    @property
+    def columns(self) -> Columns | None:
+        if self.table is None:
+            return None
+        return {name.lower(): (name, kind) for name, kind in self.table.columns}
+
+    def relation(self, alias: str) -> Relation:
+        return Relation(alias=alias, columns=self.columns)
+
+    def scope(self, alias: str) -> Scope:
+        return Scope(relations=(self.relation(alias),), text=self.text, name=self.name)
+
+    def conform(self, record: Record) -> Record | None:
+        """The record with the declared columns in their types; None when one does not convert."""
+        if self.table is None:
+            return record
+        conformed = Record()
+        conformed.metadata = record.metadata
+        try:
+            for name, kind in self.table.columns:
+                conformed[name] = cast(field_of(record, name), kind)
+        except (Unconvertible, OverflowError):
+            return None
+        return conformed
+
+
+def compile_reader(alias: str, source: Source, shape: Shape, policy: TimePolicy, partitions: int) -> Reader:
+    """The reader of an input as one FROM or JOIN reads it. Raises Refused."""
+    timestamp = over = None
+    if source.timestamp is not None:
+        _timeless(source.timestamp)
+        compiler = ExpressionCompiler(shape.scope(source.alias))
+        compiled = compiler.compile(source.timestamp)
+        if compiled.type not in ("datetime", "nvarchar(max)", None):
+            raise Refused(f"TIMESTAMP BY takes a datetime, this is a {compiled.type}", source.timestamp.at)
+        timestamp = compiled.evaluate
+        over = compiler.compile(source.over).evaluate if source.over is not None else None
+    conform = shape.conform if shape.table is not None else None
+    return Reader(alias, timestamp, policy, partitions, over=over, conform=conform)
+
+
+def _timeless(timestamp: Expression) -> None:
+    for node in walk(timestamp):
+        if isinstance(node, Call) and node.name.upper() == "SYSTEM.TIMESTAMP":
+            raise Refused("System.Timestamp() has no value inside TIMESTAMP BY", node.at)
