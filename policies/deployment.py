@@ -35,7 +35,7 @@ rules.requires(
     why="The job then reads data with the caller's own rights, and the log says who called.",
     fix='set auth_mode="AADToken".',
     severity=CRITICAL,
-    sources=("AML", "MCSB IM-1"),
+    sources=("AML",),
 )
 
 rules.requires(

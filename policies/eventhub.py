@@ -56,7 +56,7 @@ rules.forbids(
     why="Each authorization rule makes two keys that name nobody.",
     fix="remove it and assign Azure Event Hubs Data Sender or Data Receiver on the hub.",
     severity=HIGH,
-    sources=("AP b278e460", "MCSB IM-1"),
+    sources=("AP b278e460",),
 )
 
 

@@ -33,7 +33,7 @@ rules.requires(
     why="They do nothing while roles decide, and open the vault on the day that somebody switches back.",
     fix="remove access_policies and assign roles on the vault.",
     severity=MEDIUM,
-    sources=("AZR-000118", "MCSB PA-7"),
+    sources=("AZR-000118",),
 )
 def no_access_policies(vault: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
     if any(True for _ in items(vault.props, "properties.accessPolicies")):

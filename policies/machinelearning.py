@@ -43,7 +43,7 @@ rules.requires(
     why="The default stores the account's key, which is off.",
     fix='set system_datastores_auth_mode="Identity".',
     severity=CRITICAL,
-    sources=("AML", "MCSB IM-1"),
+    sources=("AML",),
 )
 
 rules.requires(
@@ -81,7 +81,7 @@ rules.requires(
     why="Everybody who may read the workspace could read the credential; with identities the reader's own role counts.",
     fix="set credentials=NoneDatastoreCredentialsArgs().",
     severity=CRITICAL,
-    sources=("AML", "MCSB IM-3"),
+    sources=("AML",),
 )
 
 
@@ -138,7 +138,7 @@ rules.requires(
     why="The job mounts data and pulls its image under it, and its roles can be assigned before the cluster exists.",
     fix='set identity=ManagedServiceIdentityArgs(type="UserAssigned", …).',
     severity=HIGH,
-    sources=("AML", "MCSB IM-1"),
+    sources=("AML",),
 )
 
 rules.requires(

@@ -84,7 +84,7 @@ rules.requires(
     why="With the workspace's key anybody could write made-up logs.",
     fix="set features=WorkspaceFeaturesArgs(disable_local_auth=True).",
     severity=HIGH,
-    sources=("AP e15effd4", "MCSB IM-1"),
+    sources=("AP e15effd4",),
 )
 
 

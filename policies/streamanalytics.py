@@ -22,7 +22,7 @@ rules.requires(
     why="Without one it can reach its inputs and outputs with keys only.",
     fix='set identity=IdentityArgs(type="SystemAssigned").',
     severity=CRITICAL,
-    sources=("AP ea6c4923", "MCSB IM-1"),
+    sources=("AP ea6c4923",),
 )
 
 rules.requires(
@@ -100,7 +100,7 @@ def parts_apart(job: ResourceValidationArgs, settings: Settings) -> Iterator[Pro
     why="The default is a connection string.",
     fix='set authentication_mode="Msi".',
     severity=CRITICAL,
-    sources=("AP ea6c4923", "MCSB IM-1"),
+    sources=("AP ea6c4923",),
 )
 def managed_identity(end: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
     yield from differs(end, f"{datasource_of(end)}.authenticationMode", "Msi")
@@ -115,7 +115,7 @@ def managed_identity(end: ResourceValidationArgs, settings: Settings) -> Iterato
     why="The older Event Hubs type (Microsoft.ServiceBus/EventHub) fails Azure's policy; private SQL is out of reach.",
     fix="use EventHubV2StreamInputDataSourceArgs and BlobOutputDataSourceArgs; load a warehouse from the lake.",
     severity=HIGH,
-    sources=("AP ea6c4923", "AP fe8684d6", "design"),
+    sources=("AP ea6c4923", "design"),
     settings={
         "inputs": {"type": "array", "default": ["Microsoft.EventHub/EventHub"]},
         "outputs": {"type": "array", "default": ["Microsoft.Storage/Blob"]},
@@ -135,7 +135,7 @@ def datasource(end: ResourceValidationArgs, settings: Settings) -> Iterator[Prob
     why="It would lie in the state and in the job, and outlive both.",
     fix="remove it: the job's identity signs in.",
     severity=CRITICAL,
-    sources=("AP ea6c4923", "MCSB IM-3"),
+    sources=("AP ea6c4923",),
 )
 def no_keys(part: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
     place = "jobStorageAccount" if kind(part.resource_type) == JOB else datasource_of(part)
