@@ -296,15 +296,16 @@ class ResourceManager:
     async def _outside(
         self, handler: Handler, method: str, path: str, query: Mapping[str, str], body: Any, who: Principal
     ) -> Answer:
-        item = is_item(path)
-        target = path.rsplit("/", 1)[0] if not item else path
-        self._check_parents(path if item else f"{path}/-", "read")
+        one = path if is_item(path) else f"{path}/-"
+        above = parent_of(one)
+        while kind_of(above) not in TYPES:
+            above = parent_of(above)
+        self.get(above)
         verbs = {"GET": "read", "HEAD": "read", "PUT": "write", "PATCH": "write", "DELETE": "delete"}
-        if method == "POST" and not item and is_item(target):
-            action = f"{type_of(target)}/{name_of(path)}/action"
-        else:
-            action = f"{type_of(path if item else path + '/-')}/{verbs.get(method, 'write')}"
-        self._require(who, action, target)
+        action = f"{type_of(one)}/{verbs.get(method, 'write')}"
+        if method == "POST" and one != path and normal(parent_of(one)) != normal(above):
+            action = f"{type_of(path.rsplit('/', 1)[0])}/{name_of(path)}/action"
+        self._require(who, action, path)
         return answered(await handler(method, path, query, body, who))
 
     # Checks

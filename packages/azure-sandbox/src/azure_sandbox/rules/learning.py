@@ -131,7 +131,6 @@ def fill_compute(world: World, resource_id: str, body: Body, old: Body | None) -
     live["nodeStateCounts"] = {f"{state}NodeCount": 0 for state in states}
     defaults = {
         "osType": "Linux",
-        "vmPriority": "Dedicated",
         "remoteLoginPortPublicAccess": "NotSpecified",
         "enableNodePublicIp": True,
     }

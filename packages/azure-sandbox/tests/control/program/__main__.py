@@ -24,7 +24,9 @@ group = resources.ResourceGroup("group", resource_group_name=f"rg-{unique}", tag
 inside = {"resource_group_name": group.name}
 
 
-def assign(name: str, scope: pulumi.Input[str], principal: pulumi.Input[str], role: str) -> authorization.RoleAssignment:
+def assign(
+    name: str, scope: pulumi.Input[str], principal: pulumi.Input[str], role: str
+) -> authorization.RoleAssignment:
     definition = pulumi.Output.format(
         "/subscriptions/{0}/providers/Microsoft.Authorization/roleDefinitions/{1}", caller.subscription_id, role
     )
@@ -99,7 +101,11 @@ storage.ManagementPolicy(
 
 # Events
 namespace = eventhub.Namespace(
-    "hubs", namespace_name=f"evhns-{unique}", sku=eventhub.SkuArgs(name="Standard", tier="Standard"), tags=tags, **inside
+    "hubs",
+    namespace_name=f"evhns-{unique}",
+    sku=eventhub.SkuArgs(name="Standard", tier="Standard"),
+    tags=tags,
+    **inside,
 )
 eventhub.NamespaceNetworkRuleSet(
     "rules", namespace_name=namespace.name, default_action="Allow", public_network_access="Enabled", **inside
