@@ -66,6 +66,7 @@ class Azurite:
         note.write_text(json.dumps({"pid": process.pid, "port": self.port}))
         for _ in range(600):
             if await self._listens():
+                processes.let_go(process)
                 return
             if process.poll() is not None:
                 break
@@ -84,11 +85,8 @@ class Azurite:
             "AZURITE_ACCOUNTS": self._accounts_file.read_text(),
             "NODE_OPTIONS": f"--require {json.dumps(str(PRELOAD))}",
         }
-        with open(self._folder / "azurite.log", "ab") as log:
-            return subprocess.Popen(
-                command, env=os.environ | accounts, cwd=self._folder, start_new_session=True,
-                stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-            )  # fmt: skip
+        log = self._folder / "azurite.log"
+        return processes.detach(command, folder=self._folder, log=log, environment=os.environ | accounts)
 
     async def _listens(self) -> bool:
         try:
@@ -97,11 +95,3 @@ class Azurite:
             return False
         writer.close()
         return True
-
-
-def stop(folder: Path) -> None:
-    """Ends the Azurite that keeps its data in `folder`, if it runs."""
-    note = folder / "process.json"
-    if note.exists():
-        processes.end(json.loads(note.read_text())["pid"], str(folder), patience=15)
-        note.unlink()

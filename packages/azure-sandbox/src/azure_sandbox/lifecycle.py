@@ -5,8 +5,6 @@ import fcntl
 import json
 import os
 import shutil
-import signal
-import subprocess
 import sys
 import time
 import urllib.error
@@ -40,7 +38,17 @@ def start(state: Path, *, clock: str | None = None, speed: float | None = None) 
         ignore.write_text("*\n")
     with open(state / "start.lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        return running(state) or _launch(state, clock, speed)
+        return _answering(state) or _launch(state, clock, speed)
+
+
+def _answering(state: Path) -> dict[str, Any] | None:
+    """The running server once it answers; None when there is none, or when it was dying."""
+    while found := running(state):
+        with contextlib.suppress(OSError):
+            ask(state, "/health")
+            return found
+        time.sleep(0.05)
+    return None
 
 
 def _launch(state: Path, clock: str | None, speed: float | None) -> dict[str, Any]:
@@ -49,15 +57,13 @@ def _launch(state: Path, clock: str | None, speed: float | None) -> dict[str, An
     command += ["--clock", clock] if clock else []
     command += ["--speed", str(speed)] if speed is not None else []
     log_file = state / "server.log"
-    with open(log_file, "ab") as log:
-        start_of_log = log.tell()
-        process = subprocess.Popen(
-            command, cwd=state, start_new_session=True, stdin=subprocess.DEVNULL, stdout=log, stderr=log
-        )
+    start_of_log = log_file.stat().st_size if log_file.exists() else 0
+    process = processes.detach(command, folder=state, log=log_file, environment=os.environ)
     until = time.monotonic() + START
     while time.monotonic() < until:
         found = running(state)
         if found and found["pid"] == process.pid:
+            processes.let_go(process)
             return found
         if process.poll() is not None:
             break
@@ -73,17 +79,8 @@ def stop(state: Path) -> bool:
     """Ends the server and whatever it started, by process id. False when nothing ran."""
     found = running(state)
     if found:
-        os.kill(found["pid"], signal.SIGTERM)
-        until = time.monotonic() + 20
-        while _held(state / "lock") and time.monotonic() < until:
-            time.sleep(0.05)
-        if _held(state / "lock"):
-            os.kill(found["pid"], signal.SIGKILL)
-    jobs = list((state / "jobs").glob("*/process.json"))
-    for note in [state / "azurite" / "process.json", *jobs]:
-        if note.exists():
-            processes.end(json.loads(note.read_text())["pid"], str(note.parent))
-            note.unlink(missing_ok=True)
+        processes.end(found["pid"], str(state), patience=20)
+    processes.end_noted(state / "azurite" / "process.json")  # a server that was killed has left it
     (state / "server.json").unlink(missing_ok=True)
     return found is not None
 

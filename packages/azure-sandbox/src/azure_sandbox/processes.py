@@ -1,12 +1,15 @@
 """Processes that outlive the one that started them: found, recognised and ended by their id."""
 
 import contextlib
+import json
 import os
 import shutil
 import signal
 import socket
 import subprocess
 import time
+from collections.abc import Mapping
+from pathlib import Path
 
 
 def alive(pid: int, mark: str) -> bool:
@@ -17,8 +20,26 @@ def alive(pid: int, mark: str) -> bool:
     return mark in shown.stdout and not shown.stdout.startswith("Z")
 
 
+def detach(command: list[str], *, folder: Path, log: Path, environment: Mapping[str, str]) -> "subprocess.Popen[bytes]":
+    """Starts a process that outlives this one; what it says goes to `log`. Call `let_go` once it is known to run."""
+    with open(log, "ab") as out:
+        return subprocess.Popen(
+            command,
+            env=environment,
+            cwd=folder,
+            start_new_session=True,
+            stdin=subprocess.DEVNULL,
+            stdout=out,
+            stderr=out,
+        )
+
+
+def let_go(process: "subprocess.Popen[bytes]") -> None:
+    process.returncode = 0  # else Python warns at exit that it still runs, as it is meant to
+
+
 def end(pid: int, mark: str, patience: float = 10.0) -> None:
-    """Asks the process to end, and ends it when it does not within `patience` seconds."""
+    """Asks the process to end, ends it when it does not within `patience` seconds, and returns when it is gone."""
     for number, seconds in ((signal.SIGTERM, patience), (signal.SIGKILL, 5.0)):
         if not alive(pid, mark):
             return
@@ -27,6 +48,13 @@ def end(pid: int, mark: str, patience: float = 10.0) -> None:
         until = time.monotonic() + seconds
         while alive(pid, mark) and time.monotonic() < until:
             time.sleep(0.05)
+
+
+def end_noted(note: Path, patience: float = 15.0) -> None:
+    """Ends the process whose id a file names, if it still is the one that works in the file's folder."""
+    if note.exists():
+        end(json.loads(note.read_text())["pid"], str(note.parent), patience)
+        note.unlink(missing_ok=True)
 
 
 def free_port(wanted: int = 0) -> int:

@@ -19,7 +19,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from azure_sandbox import azurite, control, provider
+from azure_sandbox import control, provider
 from azure_sandbox.access import Access
 from azure_sandbox.azurite import Azurite
 from azure_sandbox.blob_door import BlobDoor
@@ -28,7 +28,7 @@ from azure_sandbox.clock import Clock
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Directory
 from azure_sandbox.environment import write_pulumi_script
-from azure_sandbox.processes import free_port
+from azure_sandbox.processes import end_noted, free_port
 from azure_sandbox.proxy import Proxy
 from azure_sandbox.resource_manager import ResourceManager
 from azure_sandbox.services import install
@@ -87,7 +87,7 @@ async def serve(sandbox: Sandbox, certificates: Certificates, key: str) -> None:
         await stopped.wait()
         await jobs.close()
         await sandbox.clock.stop()
-    azurite.stop(sandbox.state / "azurite")
+    await asyncio.to_thread(end_noted, sandbox.state / "azurite" / "process.json")
     sandbox.store.close()
     (sandbox.state / "server.json").unlink(missing_ok=True)
 

@@ -1,0 +1,3 @@
+from azure_sandbox.cli import main
+
+main()
