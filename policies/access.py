@@ -34,8 +34,8 @@ DEPENDENCIES = (
     "storage:StorageAccount",
 )
 GUID = re.compile(r"[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$", re.IGNORECASE)
-WIDE = re.compile(r"^(/|/subscriptions/[^/]+/?|/providers/microsoft\.management/.*)$", re.IGNORECASE)
-WHOLE_GROUP = re.compile(r"^/subscriptions/[^/]+/resourcegroups/[^/]+/?$", re.IGNORECASE)
+WIDE = re.compile(r"/?(subscriptions/[^/]+/?|providers/microsoft\.management/.*)?", re.IGNORECASE)
+WHOLE_GROUP = re.compile(r"/?subscriptions/[^/]+/resourcegroups/[^/]+/?", re.IGNORECASE)
 
 
 @rules.rule(
@@ -68,18 +68,22 @@ def not_broad(assignment: ResourceValidationArgs, settings: Settings) -> Iterato
     sources=("AML", "MCSB PA-7", "TRV AZU-0030"),
 )
 def contributor(resources: list[PolicyResource], settings: Settings) -> Iterator[Problem]:
-    spaces = list(of_kind(resources, WORKSPACE))
     for assignment in of_kind(resources, ASSIGNMENT):
         if role_of(inputs(assignment)) != CONTRIBUTOR:
             continue
-        if not any(acts_for(identity, space) for identity in principals(assignment) for space in spaces):
-            found = f"Contributor for {names(principals(assignment)) or show(read(inputs(assignment), 'principalId'))}"
+        whose = principals(assignment)
+        spaces = [space for space in of_kind(resources, WORKSPACE) if any(acts_for(each, space) for each in whose)]
+        targets = [
+            each for each in assignment.property_dependencies.get("scope", []) if kind(each.resource_type) != GROUP
+        ]
+        if not spaces:
+            found = f"Contributor for {names(whose) or show(read(inputs(assignment), 'principalId'))}"
             expected = "Contributor for the Azure ML workspace's identity only"
             yield Problem(resource=assignment, property="principalId", found=found, expected=expected)
-        scopes = [r for r in assignment.property_dependencies.get("scope", []) if kind(r.resource_type) != GROUP]
-        if not scopes or any(kind(scope.resource_type) not in DEPENDENCIES for scope in scopes):
-            found = f"Contributor on {names(scopes) or show(read(inputs(assignment), 'scope'))}"
-            yield Problem(resource=assignment, property="scope", found=found, expected=one_of(DEPENDENCIES))
+        elif not targets or not all(any(needs(space, target) for space in spaces) for target in targets):
+            found = f"Contributor on {names(targets) or show(read(inputs(assignment), 'scope'))}"
+            expected = "the workspace, or the account, vault, registry or Application Insights that it names"
+            yield Problem(resource=assignment, property="scope", found=found, expected=expected)
 
 
 @rules.stack_rule(
@@ -99,7 +103,7 @@ def scope(resources: list[PolicyResource], settings: Settings) -> Iterator[Probl
         targets = assignment.property_dependencies.get("scope", [])
         group_only = bool(targets) and all(kind(target.resource_type) == GROUP for target in targets)
         if isinstance(found, str):
-            wide, group_only = bool(WIDE.match(found)), bool(WHOLE_GROUP.match(found))
+            wide, group_only = bool(WIDE.fullmatch(found)), bool(WHOLE_GROUP.fullmatch(found))
         else:
             wide = not targets
         if wide or (group_only and role_of(inputs(assignment)) not in READERS):
@@ -146,6 +150,11 @@ def principals(assignment: PolicyResource) -> list[PolicyResource]:
 def acts_for(identity: PolicyResource, space: PolicyResource) -> bool:
     used = linked(space, "primaryUserAssignedIdentity", IDENTITY) + linked(space, "identity", IDENTITY)
     return any(each.urn == identity.urn for each in used)
+
+
+def needs(space: PolicyResource, target: PolicyResource) -> bool:
+    named = [each.urn for found in space.property_dependencies.values() for each in found]
+    return target.urn in (space.urn, *named) and kind(target.resource_type) in DEPENDENCIES
 
 
 def names(resources: list[PolicyResource]) -> str:

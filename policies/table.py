@@ -18,7 +18,8 @@ checks {count} rules against what a stack declares, before anything is made; `up
 that is broken stops the command. Each message names the resource, the property, what was found, what was expected, why,
 and how to put it right.
 
-What is deployed already is audited by the same rules: `pulumi policy analyze --stack <stack>` with the same two options.
+What is deployed already is audited by the same rules: `pulumi policy analyze --stack <stack>`, with the same two
+options.
 
 A value that is known only after the deployment breaks a rule too. Pulumi itself would let it pass with a note, so
 values that security depends on are written into the program as they are, never as an `Output`.

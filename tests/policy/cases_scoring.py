@@ -114,12 +114,23 @@ ACCESS = [
         change={f"{MANAGES}.principalId": PRINCIPAL},
         links={f"{MANAGES}.principalId": ""},
     ),
-    Case(rule="role-contributor", links={f"{MANAGES}.scope": "account"}),
+    *(
+        Case(rule="role-contributor", links={f"{MANAGES}.scope": name})
+        for name in ("account", "workspace", "group vault")
+    ),
+    Case(rule="role-contributor", breaks=MANAGES, links={f"{MANAGES}.scope": "lake"}),
     Case(rule="role-scope", breaks=ROLE, links={f"{ROLE}.scope": "group"}),
     Case(rule="role-scope", breaks=ROLE, links={f"{ROLE}.scope": ""}),
     *(
         Case(rule="role-scope", breaks=ROLE, change={f"{ROLE}.scope": scope}, links={f"{ROLE}.scope": ""})
-        for scope in ("/", SUBSCRIPTION, GROUP, "/providers/Microsoft.Management/managementGroups/all", None)
+        for scope in (
+            "/",
+            SUBSCRIPTION,
+            SUBSCRIPTION[1:],
+            GROUP,
+            "/providers/Microsoft.Management/managementGroups/all",
+            None,
+        )
     ),
     Case(rule="role-scope", change={f"{ROLE}.scope": f"{GROUP}/providers/p/t/n"}, links={f"{ROLE}.scope": ""}),
     Case(rule="role-scope", change={f"{ROLE}.roleDefinitionId": MONITOR}, links={f"{ROLE}.scope": "group"}),

@@ -197,10 +197,12 @@ STACK = {
                 "identity": {"type": "UserAssigned", "userAssignedIdentities": UNKNOWN},
                 "primaryUserAssignedIdentity": UNKNOWN,
                 "storageAccount": UNKNOWN,
+                "keyVault": UNKNOWN,
                 "systemDatastoresAuthMode": "Identity",
             },
             primaryUserAssignedIdentity="workspace-identity",
             storageAccount="account",
+            keyVault="vault",
         ),
         azure(
             "datastore",

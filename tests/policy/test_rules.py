@@ -55,10 +55,10 @@ def touched(case: Case) -> set[str]:
 
 
 def judged(pack: Pack, case: Case) -> list[Finding]:
-    """All findings about what the case touches, and about the stack as a whole."""
+    """All findings about what the case touches; for a rule of the whole stack, about the whole stack too."""
     stack = changed(case)
     single = [finding for name in sorted(touched(case)) for finding in pack.analyze(stack[name])]
-    found = single + pack.analyze_stack(stack.values())
+    found = single + (pack.analyze_stack(stack.values()) if RULES[case.rule].whole_stack else [])
     for name in touched(case) & STACK.keys():  # the pack remembers inputs by URN
         pack.analyze(STACK[name])
     return found
