@@ -52,6 +52,12 @@ def test_a_pull_request_is_checked_tested_and_previewed_in_every_stack() -> None
     assert any("--policy-pack policies" in command for command in commands["preview"])
 
 
+def test_a_failing_command_in_a_pipe_fails_the_step() -> None:
+    for file in WORKFLOWS:
+        workflow = yaml.safe_load(file.read_text())
+        assert "|" not in str(workflow) or workflow["defaults"]["run"]["shell"] == "bash", file
+
+
 def test_no_expression_is_pasted_into_a_shell() -> None:
     for file in WORKFLOWS:
         for job in yaml.safe_load(file.read_text())["jobs"].values():
