@@ -70,6 +70,16 @@ def collection(
     return 200, {"value": [show(resource) for resource in _asked(may, query)]}, {}
 
 
+def expanded(world: World, resource: Body, query: Mapping[str, str], show: Callable[[Body], Body]) -> Body:
+    """The resource, with the children that `$expand` names (Stream Analytics: inputs, outputs, functions)."""
+    shown = show(resource)
+    for name in query.get("$expand", "").split(","):
+        kind = f"{kind_of(resource['id'])}/{name.strip().lower()}"
+        if kind in TYPES:
+            shown["properties"][name.strip()] = [show(child) for child in world.store.resources(resource["id"], kind)]
+    return shown
+
+
 def _below(world: World, kind: str, above: str, path: str) -> list[Body]:
     if kind.endswith("/codes/versions") and world.find(above) is None:
         # azure-ai-ml looks for code of the same hash under any name

@@ -78,7 +78,7 @@ def purge_at_once(world: World, path: str, query: Mapping[str, str]) -> bool:
     return found
 
 
-async def purge(world: World, method: str, path: str, who: Principal) -> Answer | None:
+def purge(world: World, method: str, path: str, who: Principal) -> Answer | None:
     """The deleted vaults: list, get, purge. None when the path means something else."""
     match = DELETED.fullmatch(path)
     if not match:
