@@ -131,16 +131,15 @@ def _invoke(target: Target, source: str, attempt: str) -> dict[str, Any]:
 def _ended(target: Target, job: dict[str, Any], *, minutes: int) -> dict[str, Any]:
     """The job once it has ended. Raises SmokeError when it has not after `minutes`."""
     name = job["name"]
-    end, pause = time.monotonic() + minutes * 60, 0.5
+    began = time.monotonic()
     while True:
         job = arm.call("GET", f"{target.workspace}/jobs/{name}", api=_API)
         if job["properties"]["status"] in _ENDED:
             return job
-        if time.monotonic() > end:
+        if time.monotonic() - began > minutes * 60:
             status = job["properties"]["status"]
             raise SmokeError(f"the smoke run of {target.deployment} (job {name}) is {status} after {minutes} minutes")
-        time.sleep(pause)
-        pause = min(pause * 1.3, 15)
+        time.sleep(1 if time.monotonic() - began < 120 else 10)
 
 
 def _predictions(target: Target, attempt: str) -> bytes:

@@ -36,7 +36,7 @@ class Recorder(Mocks):
     def new_resource(self, args: MockResourceArgs) -> tuple[str, dict[str, Any]]:
         kind = args.typ.removeprefix("azure-native:")
         self.seen.append(Declared(kind, args.name, args.inputs, bool(args.custom)))
-        outputs = dict(args.inputs) | {"name": _azure_name(args.inputs)}
+        outputs: dict[str, Any] = dict(args.inputs) | {"name": _azure_name(args.inputs)}
         outputs |= {"principalId": f"{args.name}-principal", "clientId": f"{args.name}-client"}
         if "identity" in outputs:
             outputs["identity"] = {"type": args.inputs["identity"]["type"], "principalId": f"{args.name}-principal"}
@@ -49,9 +49,10 @@ class Recorder(Mocks):
             outputs["workspaceId"] = WORKSPACE
         return f"/{kind}/{args.name}", outputs
 
-    def call(self, args: MockCallArgs) -> dict[str, Any]:
+    def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         assert args.token == "azure-native:authorization:getClientConfig"
-        return {"subscriptionId": SUBSCRIPTION, "tenantId": SUBSCRIPTION, "objectId": DEPLOYER, "clientId": DEPLOYER}
+        found = {"subscriptionId": SUBSCRIPTION, "tenantId": SUBSCRIPTION, "objectId": DEPLOYER, "clientId": DEPLOYER}
+        return found, None
 
 
 def _azure_name(inputs: Mapping[str, Any]) -> str:
