@@ -15,7 +15,8 @@ def path(token: str, inputs: Value, subscription: str) -> str:
 
 def to_arm(token: str, inputs: Value) -> Value:
     kind = table.short(token)
-    renamed, outside = table.RENAMED.get(kind, {}), table.ENVELOPE - table.INSIDE.get(kind, set())
+    renamed = table.RENAMED.get(kind, {})
+    outside = (table.ENVELOPE | table.OUTSIDE.get(kind, set())) - table.INSIDE.get(kind, set())
     body: Value = {}
     for key, value in inputs.items():
         if key in table.parameters(token) or key == "subscriptionId":

@@ -67,6 +67,7 @@ ENVELOPE = {
     "managedBy",
     "properties",
 }
+OUTSIDE = {f"streamanalytics:{part}": {"name"} for part in ("Input", "Output", "Function")}
 INSIDE = {"streamanalytics:StreamingJob": {"sku"}, "operationalinsights:Workspace": {"sku"}}
 
 # Objects whose `properties` the SDK flattens too, and the keys that stay outside of them.
