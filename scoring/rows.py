@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 import tempfile
 from collections.abc import Sequence
@@ -67,7 +68,8 @@ def write(table: pa.Table, path: Path) -> None:
         try:
             shutil.copyfile(built, path)
         except BaseException:
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink()
             raise
 
 

@@ -35,9 +35,9 @@ _MINUTES = {
     "noise burst": (20, 90),
     "drift": (90, 240),
 }
-_SIZE = {"spike": (8, 15), "level shift": (4, 8), "stuck": (0, 0), "noise burst": (4, 8), "drift": (8, 14)}
+_SIZE = {"spike": (8, 15), "level shift": (4, 8), "stuck": (0, 0), "noise burst": (4, 8), "drift": (10, 16)}
 _TWICE = 0.25  # share of days on which a series has a second fault
-_SOUND = 0.2  # share of days on which it has none
+_SOUND = 0.2  # share of days on which it has none; the first device has faults every day, one of each kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -87,8 +87,9 @@ def series(start: datetime, seconds: float, *, seed: int, device: int, sensor: i
     level *= fixed.uniform(0.9, 1.1)
     values = level + noise * (_rhythm(start.timestamp() + offsets, fixed) + _unrest(len(offsets), of_day))
     turn = device + sensor + int(start.timestamp()) // 86400
-    drawn = _draw_faults(generator(seed, 2, device, sensor, int(start.timestamp())), turn, len(offsets), noise)
-    chosen = drawn if faults else ()
+    of_faults = generator(seed, 2, device, sensor, int(start.timestamp()))
+    sound = of_faults.uniform() < _SOUND and device > 0
+    chosen = _draw_faults(of_faults, turn, len(offsets), noise) if faults and not sound else ()
     for fault in chosen:
         _inject(values, fault, generator(seed, 3, device, sensor, int(start.timestamp()), fault.first))
     return Series(
@@ -119,9 +120,7 @@ def _unrest(count: int, of_day: np.random.Generator) -> FloatArray:
 
 
 def _draw_faults(draw: np.random.Generator, turn: int, count: int, noise: float) -> tuple[Fault, ...]:
-    """At most one fault in each half of the readings; kinds take turns over the plant, so that a small one has all."""
-    if draw.uniform() < _SOUND:
-        return ()
+    """One fault, sometimes one in each half of the readings; kinds take turns over sensors, devices and days."""
     kinds = [KINDS[turn % len(KINDS)]]
     if draw.uniform() < _TWICE:
         kinds.append(KINDS[int(draw.integers(len(KINDS)))])
