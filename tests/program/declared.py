@@ -52,7 +52,7 @@ class Recorder(Mocks):
     def call(self, args: MockCallArgs) -> tuple[dict[str, Any], list[tuple[str, str]] | None]:
         assert args.token == "azure-native:authorization:getClientConfig"
         found = {"subscriptionId": SUBSCRIPTION, "tenantId": SUBSCRIPTION, "objectId": DEPLOYER, "clientId": DEPLOYER}
-        return found, None
+        return found, []
 
 
 def _azure_name(inputs: Mapping[str, Any]) -> str:
