@@ -5,6 +5,7 @@ Source: https://learn.microsoft.com/azure/stream-analytics/blob-storage-azure-da
 
 import io
 import json
+import uuid
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -58,10 +59,10 @@ class File:
 class Batches:
     """Rows that wait for their file. `state` is what a new life of the job goes on with."""
 
-    def __init__(self, targets: Sequence[Target], columns: Mapping[str, Any], job_id: str) -> None:
+    def __init__(self, targets: Sequence[Target], columns: Mapping[str, Any]) -> None:
         self._targets = {target.alias.lower(): target for target in targets}
-        self._columns, self._job_id = columns, job_id
-        self.state: dict[str, Any] = {"waiting": {}, "written": 0}
+        self._columns = columns
+        self.state: dict[str, Any] = {"waiting": {}, "written": 0, "life": uuid.uuid4().hex}
 
     def add(self, alias: str, rows: Sequence[Any], now: datetime) -> None:
         from stream_engine.sink import PathPattern
@@ -73,7 +74,7 @@ class Batches:
             waiting[1].append(dict(row))
 
     def due(self, now: datetime, *, everything: bool = False) -> list[File]:
-        """The files that are ready; their names never repeat within the job's life."""
+        """The files that are ready; a name never repeats, and is the same when a killed life is gone through again."""
         files = []
         for (alias, folder), (since, rows) in sorted(self.state["waiting"].items()):
             target = self._targets[alias.lower()]
@@ -81,7 +82,7 @@ class Batches:
                 self.state["written"] += 1
                 columns = self._columns[alias]
                 schema = zlib.crc32(json.dumps([(c.name, c.type) for c in columns]).encode())
-                name = f"{schema}_{self._job_id.replace('-', '')}_{self.state['written']}.parquet"
+                name = f"{schema}_{self.state['life']}_{self.state['written']}.parquet"
                 place = target.container.below("/".join(filter(None, (folder.strip("/"), name))))
                 files.append(File(place=place, content=_parquet(rows, columns)))
                 del self.state["waiting"][alias, folder]

@@ -5,6 +5,7 @@ kill those files are written again under the same names. So nothing is lost and 
 """
 
 import asyncio
+import math
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from azure_sandbox.event_log import EventLog
 from azure_sandbox.stream_output import Batches, File, Target
 
 TABLE = "CREATE TABLE IF NOT EXISTS streams (job TEXT PRIMARY KEY, record BLOB NOT NULL)"
+STEP = timedelta(minutes=1)  # a jump of the clock is walked through, so that files are cut as they would have been
+MOST_STEPS = 240
 RECEIVE = "Microsoft.EventHub/namespaces/messages/receive/action"
 
 
@@ -48,11 +51,12 @@ class Run:
 
     def __init__(self, sandbox: Sandbox, log: EventLog, blobs: Blobs, plan: Plan) -> None:
         self._sandbox, self._log, self._blobs, self.plan = sandbox, log, blobs, plan
-        self._batches = Batches(plan.targets, plan.query.outputs, plan.guid)
+        self._batches = Batches(plan.targets, plan.query.outputs)
         self._files: list[File] = []
         self._moving = asyncio.Lock()
         self.positions: dict[str, dict[int, int]] = {}
         self.last_output: datetime | None = None
+        self.moved: datetime | None = None
         self.problem = ""
 
     def begin(self, start: datetime, *, read_from: datetime, exclusive: bool = False) -> None:
@@ -76,28 +80,29 @@ class Run:
         found = pickle.loads(record)  # noqa: S301  written by this sandbox alone
         self.engine = StreamJob.restore(self.plan.query, found["engine"], policy=self.plan.policy)
         self.positions, self._batches.state = found["positions"], found["batches"]
-        self.last_output, self._files = found["last_output"], [_file(*file) for file in found["files"]]
+        self.last_output, self.moved = found["last_output"], found["moved"]
+        self._files = [_file(*file) for file in found["files"]]
 
     async def step(self, now: datetime, *, final: bool = False) -> dict[str, Any]:
         """Everything up to `now`; with `final` also what waits for its file. Returns the metrics of the step."""
         async with self._moving:
-            await self._write()
-            if self._files:  # what was due before is not written yet: reading on would only pile up
-                return {}
             before = self._counts()
-            changed = await asyncio.to_thread(self._compute, now, final)
-            if changed:
-                await asyncio.to_thread(self._save)
+            for moment in moments(self.moved, now):
                 await self._write()
+                if self._files:  # what was due before is not written yet: reading on would only pile up
+                    break
+                if await asyncio.to_thread(self._compute, moment, final and moment == now):
+                    await asyncio.to_thread(self._save)
+                    await self._write()
             return self._difference(before, now)
 
     def _compute(self, now: datetime, final: bool) -> bool:
         from stream_engine import Event
 
-        changed = False
+        if not all([self._may_read(source) for source in self.plan.sources]):
+            return False
+        changed, self.moved = False, now
         for source in self.plan.sources:
-            if not self._may_read(source):
-                return changed
             positions = self.positions[source.alias]
             while found := self._log.read(source.hub_id, positions, now):
                 events = [
@@ -152,6 +157,7 @@ class Run:
             "positions": self.positions,
             "batches": self._batches.state,
             "last_output": self.last_output,
+            "moved": self.moved,
             "files": [(f.place.account, f.place.container, f.place.path, f.content) for f in self._files],
         }
         self._sandbox.store.execute(
@@ -172,6 +178,14 @@ class Run:
         ]
         found["delay"] = max(0.0, (now - self.engine.watermark) / timedelta(seconds=1))
         return found
+
+
+def moments(last: datetime | None, now: datetime) -> list[datetime]:
+    """The moments from `last`, which was seen, up to `now`."""
+    if last is None or now - last <= STEP:
+        return [now]
+    step = max(STEP, (now - last) / MOST_STEPS)
+    return [last + n * step for n in range(1, math.ceil((now - last) / step))] + [now]
 
 
 def _file(account: str, container: str, path: str, content: bytes) -> File:
