@@ -56,6 +56,11 @@ def unusable(table: pa.Table, needed: Sequence[str]) -> Reasons:
     return reasons
 
 
+def without_reason(reasons: Reasons) -> NDArray[np.bool_]:
+    """Per row, whether there is no reason against it."""
+    return np.fromiter((reason is None for reason in reasons), np.bool_, len(reasons))
+
+
 def write(table: pa.Table, path: Path) -> None:
     """Write the file in a temporary folder, then copy it to its name in one sequential pass, replacing what is there.
 

@@ -66,6 +66,8 @@ def init() -> None:
         contract = importlib.import_module(f"scoring.{problem}.contract").CONTRACT
         load = importlib.import_module(f"scoring.{problem}.model").load
     except ModuleNotFoundError as error:
+        if not (error.name or "").startswith("scoring"):
+            raise
         raise RuntimeError(f"PROBLEM={problem!r}: no module {error.name} in the code folder") from error
     folder = model_folder.verify(
         model_folder.find(Path(_variable("AZUREML_MODEL_DIR"))),
@@ -135,15 +137,16 @@ def _predict(scorer: Scorer, table: pa.Table) -> tuple[pa.Table, np.ndarray, row
     """Prediction rows, their positions in `table` in ascending order, and the reason of every row that has none."""
     needed = dict.fromkeys((*scorer.contract.feature.key, *scorer.model.needed))
     reasons = rows.unusable(table, tuple(needed))
-    usable = np.flatnonzero(reasons == None)  # noqa: E711 - elementwise
+    usable = np.flatnonzero(rows.without_reason(reasons))
     reasons[usable] = scorer.model.reasons(table.take(usable))
-    usable = np.flatnonzero(reasons == None)  # noqa: E711
+    usable = np.flatnonzero(rows.without_reason(reasons))
     scored = _stamped(scorer.model.predict(table.take(usable)), scorer)
     # Finite numbers may still overflow on their way through a model; such a score means nothing.
     overflown = rows.unusable(scored, scorer.contract.prediction.names)
-    for position in np.flatnonzero(overflown != None):  # noqa: E711
+    finite = rows.without_reason(overflown)
+    for position in np.flatnonzero(~finite):
         reasons[usable[position]] = f"the model's {overflown[position]}"
-    kept = np.flatnonzero(overflown == None)  # noqa: E711
+    kept = np.flatnonzero(finite)
     return scored.take(kept), usable[kept], reasons
 
 
@@ -160,7 +163,7 @@ def _stamped(predicted: pa.Table, scorer: Scorer) -> pa.Table:
 
 
 def _rejected(table: pa.Table, reasons: rows.Reasons, file: str, contract: Contract) -> pa.Table:
-    positions = np.flatnonzero(reasons != None)  # noqa: E711
+    positions = np.flatnonzero(~rows.without_reason(reasons))
     part = table.take(positions)
     columns: list[Any] = [part[name] for name in contract.feature.key]
     columns += [pa.array(list(reasons[positions]), pa.string()), pa.array([file] * len(positions), pa.string())]

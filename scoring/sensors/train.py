@@ -58,8 +58,8 @@ def read_history(features: Path) -> pd.DataFrame:
     if not files:
         raise TrainingError(f"{features}: no Parquet files there or below")
     table = pa.concat_tables([rows.read(path, CONTRACT.feature) for path in files])
-    usable = [reason is None for reason in rows.unusable(table, CONTRACT.feature.names)]
-    frame = table.filter(pa.array(usable, pa.bool_())).to_pandas()
+    usable = rows.without_reason(rows.unusable(table, CONTRACT.feature.names))
+    frame = table.filter(pa.array(usable)).to_pandas()
     # All columns decide the order, so that which of two rows of a key stays does not depend on the files' names.
     frame = frame.sort_values(list(dict.fromkeys((*CONTRACT.feature.key, *CONTRACT.feature.names))))
     return frame.drop_duplicates(list(CONTRACT.feature.key), keep="last").reset_index(drop=True)

@@ -76,7 +76,7 @@ def test_features_equal_the_brute_force_computation(result, simulation):
     for row, wanted in zip(found, expected, strict=True):
         assert {name: row[name] for name in exact} == {name: wanted[name] for name in exact}
         assert row["Mean"] == pytest.approx(wanted["Mean"], abs=1e-9)
-        assert row["Deviation"] == pytest.approx(wanted["Deviation"], abs=1e-6)
+        assert row["Deviation"] == pytest.approx(wanted["Deviation"], abs=1e-9)
 
 
 def test_what_was_sent_is_accounted_for_to_the_last_event(result, simulation):
