@@ -12,7 +12,7 @@ _makers = {"t": tuple, "l": list, "s": set}
 
 def dump(state: Any) -> bytes:
     """State made of None, numbers, text, datetimes, tuples, lists, sets and dicts."""
-    return json.dumps(_encode(state), separators=(",", ":"), allow_nan=False).encode()
+    return json.dumps(_encode(state), separators=(",", ":")).encode()
 
 
 def load(data: bytes) -> Any:
