@@ -50,9 +50,10 @@ class Clusters:
             if waiting in self._waiting.get(normal(compute_id), []):
                 self._waiting[normal(compute_id)].remove(waiting)
 
-    def release(self, nodes: list[Node]) -> None:
+    async def release(self, nodes: list[Node]) -> None:
         for node in nodes:
             node.state, node.since = "idle", self._sandbox.clock.now()
+        await self.step(self._sandbox.clock.now())
 
     async def step(self, now: datetime) -> None:
         declared = {normal(c["id"]): c for c in self._sandbox.store.resources(kind=COMPUTES)}

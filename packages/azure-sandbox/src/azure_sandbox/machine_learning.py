@@ -200,6 +200,7 @@ class MachineLearning:
         container = {"id": f"{account_id}/blobServices/default/containers/{place.container}", "name": place.container}
         kind = {"type": "Microsoft.Storage/storageAccounts/blobServices/containers", "properties": {}}
         self._sandbox.store.put_resource(container["id"], container | kind)
+        self._sandbox.store.set_value("uploads", [*self._sandbox.store.value("uploads", []), place.container])
         reference = {
             "blobUri": place.url,
             "storageAccountArmId": account_id,

@@ -94,7 +94,7 @@ class Jobs:
         except Exception as unexpected:  # a defect of this sandbox fails the job that met it, not all others
             outcome, error = "Failed", {"code": "SandboxError", "message": f"{type(unexpected).__name__}: {unexpected}"}
         finally:
-            self._clusters.release(nodes)
+            await self._clusters.release(nodes)
         await self._finish(record, data, work, outcome, error)
 
     async def _score(self, record: Record, data: JobData, work: Path) -> None:
@@ -109,7 +109,8 @@ class Jobs:
         code, output = deployment["codeConfiguration"], data.place(record["output"])
         if record["attempt"] == 1 and await data.exists(output.below(settings.output_file_name)):
             raise JobFailed("UserError", f"Output already exists: {output.below(settings.output_file_name).url}")
-        await data.fetch(data.asset("codes", code["codeId"])["codeUri"], work / "code", nested=True)
+        source = data.asset("codes", code["codeId"])["codeUri"]
+        await self._reader_of_code(data, source).fetch(source, work / "code", nested=True)
         uri = data.asset("models", deployment["model"]["assetId"])["modelUri"]
         await data.fetch(uri, work / "model" / data.place(uri).path.rsplit("/", 1)[-1], nested=True)
         (work / "input").mkdir(parents=True)
@@ -126,6 +127,12 @@ class Jobs:
             raise JobFailed(error.code if error else "UserError", error.message if error else "SystemExit: 42")
         self._status(record, "Finalizing")
         await data.send(work / "output", output)
+
+    def _reader_of_code(self, data: JobData, uri: str) -> JobData:
+        """Code that a client uploaded into a container of the service's own is handed to the nodes by the workspace."""
+        owner = self.identity_of(self._sandbox.store.resource(data.workspace) or {})
+        uploaded = data.place(uri).container in self._sandbox.store.value("uploads", [])
+        return replace(data, compute=owner) if owner and uploaded else data
 
     async def _finish(self, record: Record, data: JobData | None, work: Path, outcome: str, error: Any) -> None:
         record["error"] = error
