@@ -1,4 +1,4 @@
-"""Microsoft's Azurite, which keeps the blobs. It knows every account that the sandbox declares, by a key nobody else has.
+"""Microsoft's Azurite, which keeps the blobs, for every account that the sandbox declares, by a key nobody else has.
 
 Azurite writes its index to disk when it is asked to end and every 5 seconds: ending it by `kill -9` can lose what was
 written within the last 5. The sandbox's own process may be killed at any time; Azurite stays and is found again.

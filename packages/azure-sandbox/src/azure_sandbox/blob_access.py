@@ -68,7 +68,7 @@ class BlobAccess:
         return self._accounts.get(name)
 
     def judge(self, call: Call) -> None:
-        """Raises AzureError when the caller may not do this. A SAS's signature and a shared key are Azurite's to check."""
+        """Raises AzureError when the caller may not do this. Signatures of a SAS or a key are Azurite's to check."""
         account = self.account(call.account)
         if account is None:
             message = f"No storage account '{call.account}' exists; in Azure its host name does not resolve."

@@ -1,7 +1,7 @@
 """The door in front of Azurite: each request is judged on its own, then passed on as it came.
 
-One client connection is one connection to Azurite. Request heads are parsed; bodies and answers are only passed on, since
-HTTP/1.1 clients do not pipeline.
+One client connection is one connection to Azurite. Request heads are parsed; bodies and answers are only passed on,
+since HTTP/1.1 clients do not pipeline.
 """
 
 import asyncio

@@ -1,4 +1,4 @@
-"""The blob client of the sandbox's own services. It goes through the door like everybody else, as the principal it is given."""
+"""The blob client of the sandbox's own services: through the door like everybody's, as the principal it is given."""
 
 import base64
 import hashlib
@@ -120,8 +120,8 @@ class Blobs:
         signed = {"st": start.strftime("%Y-%m-%dT%H:%M:%SZ"), "se": end.strftime("%Y-%m-%dT%H:%M:%SZ")}
         key = await self._delegation_key(who, place.account, signed)
         query = {
-            "sp": permissions, **signed, "skoid": key["SignedOid"], "sktid": key["SignedTid"], "skt": key["SignedStart"],
-            "ske": key["SignedExpiry"], "sks": key["SignedService"], "skv": key["SignedVersion"], "spr": "https",
+            "sp": permissions, **signed, "skoid": key["SignedOid"], "sktid": key["SignedTid"],
+            "skt": key["SignedStart"], "ske": key["SignedExpiry"], "sks": key["SignedService"], "skv": key["SignedVersion"], "spr": "https",
             "sv": VERSION, "sr": "b" if place.path else "c",
         }  # fmt: skip
         resource = "/".join(filter(None, (f"/blob/{place.account}", place.container, place.path)))

@@ -31,7 +31,7 @@ class Waiting:
 
 
 class Clusters:
-    """The nodes of every declared cluster. They live as long as this process: after a restart a job waits for new ones."""
+    """The nodes of every declared cluster. They live as long as this process: after it a job waits for new ones."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

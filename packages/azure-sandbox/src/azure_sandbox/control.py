@@ -57,7 +57,7 @@ class Control:
         return JSONResponse(self._clock())
 
     async def identity(self, request: Request) -> Response:
-        """`{"as": name | object id | client id | resource id | user:NAME}` → what a process needs to be that principal."""
+        """`{"as": name | object id | client id | resource id | user:NAME}` → what it takes to be that principal."""
         if not hmac.compare_digest(request.headers.get("x-sandbox-key", ""), self._key):
             return JSONResponse({"error": "the key of the state folder is missing"}, 403)
         directory, wanted = self._sandbox.directory, (await request.json()).get("as") or "deployer"

@@ -1,7 +1,7 @@
 """What a command sees inside the sandbox: its environment variables, and a mirror of the project for the Pulumi CLI.
 
-The CLI writes salts into stack files and `stack rm` deletes them, so it never runs in the user's folder: `pulumi` on the
-child's PATH is a script of the state folder that runs the real CLI in a mirror, where the stack files are copies.
+The CLI writes salts into stack files and `stack rm` deletes them, so it never runs in the user's folder: `pulumi` on
+the child's PATH is a script of the state folder that runs the real CLI in a mirror, where the stack files are copies.
 Only the standard library is imported here: the script starts with every `pulumi` command.
 """
 
@@ -28,7 +28,7 @@ LEFT_OUT = {".git", ".sandbox", ".pulumi"}
 def child_environment(
     user: Mapping[str, str], *, state: Path, server: Mapping[str, Any], identity: Mapping[str, str]
 ) -> dict[str, str]:
-    """`server`: the ports of the running sandbox; `identity`: header, subscription and tenant of who runs the command."""
+    """`server`: ports of the running sandbox; `identity`: header, subscription and tenant of who runs the command."""
     kept = {
         name: value
         for name, value in user.items()
@@ -125,8 +125,8 @@ def _belongs(entry: Path, state: Path) -> bool:
 
 
 def _copy(source: Path, target: Path, before: str | None) -> str:
-    """Copies when the source has changed since the last copy (else the CLI's own edits stay); the salt is kept, since the
-    stack's secrets can be read with no other. Returns the digest of the source."""
+    """Copies when the source has changed since the last copy (else the CLI's own edits stay); the salt is kept, since
+    the stack's secrets can be read with no other. Returns the digest of the source."""
     content = source.read_text()
     digest = hashlib.sha256(content.encode()).hexdigest()
     if before == digest and target.exists():

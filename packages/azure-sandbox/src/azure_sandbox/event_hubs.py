@@ -101,7 +101,7 @@ class EventHubs:
         if not authorization:
             raise AzureError(401, "40100", "MissingToken: Authorization header not found.")
         if authorization.startswith("SharedAccessSignature"):
-            message = "LocalAuthDisabled: Authorization failed because SAS authentication has been disabled for the namespace."
+            message = "LocalAuthDisabled: Authorization failed because SAS authentication has been disabled."
             raise AzureError(401, "40100", message)
         try:
             principal = identify(self._sandbox, request, AUDIENCES | {f"https://{space}.servicebus.windows.net"})
@@ -158,7 +158,7 @@ def _address(request: Request) -> tuple[str, int | None]:
             return parts[0], None
         if parts[1] == "partitions" and parts[2].isdigit():
             return parts[0], int(parts[2])
-    message = f"{request.method} {request.url.path} is not offered over HTTPS here: POST /<hub>/messages sends; AMQP is absent."
+    message = f"{request.method} {request.url.path} is not offered: POST /<hub>/messages sends; there is no AMQP here."
     raise AzureError(404, "40400", message)
 
 

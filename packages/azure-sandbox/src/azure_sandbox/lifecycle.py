@@ -1,4 +1,4 @@
-"""Starts, finds, asks and ends the process of a sandbox. Only the standard library: every command waits for this import."""
+"""Starts, finds, asks and ends the process of a sandbox. Standard library only: every command waits for this import."""
 
 import contextlib
 import fcntl
@@ -97,7 +97,7 @@ def reset(state: Path) -> None:
 
 
 def ask(state: Path, path: str, body: dict[str, Any] | None = None) -> Any:
-    """GET, or POST with a body, to the running server's control interface; ValueError with its words when it refuses."""
+    """GET, or POST with a body, to the running server's control interface; ValueError in its words when it refuses."""
     found = running(state)
     if found is None:
         message = f"no sandbox runs in {state}; start it with `azure-sandbox up`"

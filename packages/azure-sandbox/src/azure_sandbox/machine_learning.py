@@ -131,8 +131,9 @@ class MachineLearning:
         return {
             "name": name, "child": child, "workspace": workspace, "endpoint": endpoint["name"], "attempt": 1,
             "deployment": deployment["name"], "deploymentProperties": properties, "compute": properties["compute"],
-            "instances": instances, "input": source, "output": target, "invoker": principal.object_id, "by": principal.name,
-            "experiment": (asked.get("properties") or {}).get("experimentname") or endpoint["name"], "status": "NotStarted",
+            "instances": instances, "input": source, "output": target, "invoker": principal.object_id,
+            "experiment": (asked.get("properties") or {}).get("experimentname") or endpoint["name"],
+            "by": principal.name, "status": "NotStarted",
             "created": self._sandbox.clock.stamp(), "error": None, "history": [], "logFiles": {},
             "inputs": asked.get("inputdata") or {}, "outputs": asked.get("outputdata") or {},
         }  # fmt: skip
@@ -234,7 +235,8 @@ def job_resource(job: Record) -> Record:
         "type": "Microsoft.MachineLearningServices/workspaces/jobs",
         "systemData": {"createdAt": job["created"], "createdBy": job["by"], "createdByType": "Application"},
         "properties": {
-            "jobType": "Pipeline", "status": job["status"], "experimentName": job["experiment"], "displayName": job["name"],
+            "jobType": "Pipeline", "status": job["status"], "experimentName": job["experiment"],
+            "displayName": job["name"],
             "isArchived": False, "settings": {}, "inputs": {}, "outputs": {}, "jobs": {}, "computeId": job["compute"],
             "properties": {"azureml.runsource": "azureml.PipelineRun", "runType": "HTTP"},
             "tags": {
@@ -280,7 +282,7 @@ def _only_input(inputs: Record) -> str:
     name, value = next(iter(inputs.items()))
     kind = str(value.get("jobinputtype")).lower()
     if kind not in ("urifolder", "urifile") or not value.get("uri"):
-        message = f"The input '{name}' is {value.get('jobinputtype')}: a batch deployment of a model takes UriFolder or UriFile."
+        message = f"The input '{name}' is {value.get('jobinputtype')}: a model deployment takes UriFolder or UriFile."
         raise AzureError(400, "BadRequest", message)
     return str(value["uri"])
 

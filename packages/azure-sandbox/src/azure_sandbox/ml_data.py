@@ -1,7 +1,6 @@
-"""Data of a batch job: which blobs a URI means, whether both the job's compute and its invoker may read them, and the way
-there and back.
+"""Data of a batch job: which blobs a URI means, whether both compute and invoker may read them, and the way there and back.
 
-Errors carry the codes that Azure ML's data runtime gives: ScriptExecution.StreamAccess.{NotFound,Authentication,Validation}.
+Errors carry the codes of Azure ML's data runtime: ScriptExecution.StreamAccess.NotFound, .Authentication, .Validation.
 """
 
 import asyncio

@@ -49,9 +49,8 @@ class Jobs:
     def all(self, workspace: str | None = None) -> list[Record]:
         """The newest first."""
         where, values = ("WHERE workspace = ?", [workspace.lower()]) if workspace else ("", [])
-        rows = self._sandbox.store.execute(
-            f"SELECT record FROM ml_jobs {where} ORDER BY created DESC, rowid DESC", values
-        )  # noqa: S608
+        query = f"SELECT record FROM ml_jobs {where} ORDER BY created DESC, rowid DESC"  # noqa: S608
+        rows = self._sandbox.store.execute(query, values)
         return [json.loads(record) for (record,) in rows]
 
     def find(self, run: str) -> Record | None:

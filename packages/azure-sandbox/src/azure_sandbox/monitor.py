@@ -12,8 +12,8 @@ from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import normal
 
-TABLE = """CREATE TABLE IF NOT EXISTS metrics (resource TEXT, minute INTEGER, name TEXT, logical TEXT, total REAL, maximum REAL,
- count INTEGER, PRIMARY KEY (resource, minute, name, logical)) WITHOUT ROWID"""
+TABLE = """CREATE TABLE IF NOT EXISTS metrics (resource TEXT, minute INTEGER, name TEXT, logical TEXT,
+ total REAL, maximum REAL, count INTEGER, PRIMARY KEY (resource, minute, name, logical)) WITHOUT ROWID"""
 ADD = """INSERT INTO metrics VALUES (?, ?, ?, ?, ?, ?, 1) ON CONFLICT DO UPDATE SET
  total = total + excluded.total, maximum = max(maximum, excluded.maximum), count = count + 1"""
 METRICS = re.compile("/providers/microsoft.insights/metrics/?$", re.IGNORECASE)
@@ -66,8 +66,9 @@ class Monitor:
         step = _step(query.get("interval", "PT1M"))
         start, end = _span(query.get("timespan"), self._clock.now())
         shown = {
-            "resource": normal(resource["id"]), "start": int(start.timestamp()) // 60, "end": -(-int(end.timestamp()) // 60),
-            "step": step, "logical": (FILTER.findall(query.get("$filter", "")) or [None])[0],
+            "resource": normal(resource["id"]), "step": step,
+            "start": int(start.timestamp()) // 60, "end": -(-int(end.timestamp()) // 60),
+            "logical": (FILTER.findall(query.get("$filter", "")) or [None])[0],
             "columns": [c for c in query.get("aggregation", "total,maximum").lower().split(",") if c in VALUES],
         }  # fmt: skip
         return {

@@ -31,7 +31,7 @@ class Proxy:
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with contextlib.suppress(asyncio.IncompleteReadError, asyncio.LimitOverrunError, ConnectionError, ssl.SSLError):
             head = (await reader.readuntil(b"\r\n\r\n")).split(b"\r\n", 1)[0].decode("latin-1").split()
-            method, target = (head + ["", ""])[:2]
+            method, target = [*head, "", ""][:2]
             host, _, port = target.rpartition(":")
             door = door_of(host) if method == "CONNECT" and port == "443" else None
             if door is None:
@@ -63,8 +63,8 @@ class Proxy:
 
 
 async def pipe(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, hasty: socket.socket | None = None) -> None:
-    """Copies bytes until one end closes, then closes the other. What comes from `hasty` is acknowledged at once: urllib3
-    sends head and body apart and, to a proxy, waits for an acknowledgement between them (40 ms when it is delayed)."""
+    """Copies bytes until one end closes, then closes the other. What comes from `hasty` is acknowledged at once:
+    urllib3 sends head and body apart and, to a proxy, waits for an acknowledgement between them (40 ms if delayed)."""
     try:
         while data := await reader.read(CHUNK):
             if hasty is not None and QUICKACK is not None:

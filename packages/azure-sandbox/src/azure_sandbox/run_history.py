@@ -45,7 +45,7 @@ class RunHistory:
     async def handle(self, request: Request) -> Response:
         host, path = request.headers.get("host", ""), request.url.path
         if path.strip("/") == "discovery":
-            return JSONResponse({name: f"https://{host}" for name in SERVICES})  # asked without a token
+            return JSONResponse(dict.fromkeys(SERVICES, f"https://{host}"))  # asked without a token
         principal = identify(self._sandbox, request, ARM | AUDIENCE)
         found = WORKSPACE.search(path)
         workspace = self._sandbox.store.resource(found[0] if found else "")

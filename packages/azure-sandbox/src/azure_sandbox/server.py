@@ -114,7 +114,7 @@ async def _application(app: Any, port: int, context: Any = None) -> AsyncIterato
 
 
 def _ports(state: Path) -> dict[str, int]:
-    """The ports of the last start as far as they are free, so that children of an earlier life still find the sandbox."""
+    """The ports of the last start as far as they are free: children of an earlier life still find the sandbox."""
     note = state / "ports.json"
     before = json.loads(note.read_text()) if note.exists() else {}
     ports: dict[str, int] = {}

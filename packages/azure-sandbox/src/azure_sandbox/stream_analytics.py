@@ -19,8 +19,8 @@ from azure_sandbox.stream_run import TABLE, Run
 JOBS = "microsoft.streamanalytics/streamingjobs"
 RUNNING = ("Running", "Degraded")
 METRICS = (
-    "InputEvents", "InputEventBytes", "LateInputEvents", "EarlyInputEvents", "DroppedOrAdjustedEvents", "DeserializationError",
-    "ConversionErrors", "OutputEvents", "OutputWatermarkDelaySeconds", "Errors",
+    "InputEvents", "InputEventBytes", "LateInputEvents", "EarlyInputEvents", "DroppedOrAdjustedEvents",
+    "DeserializationError", "ConversionErrors", "OutputEvents", "OutputWatermarkDelaySeconds", "Errors",
 )  # fmt: skip
 Answer = tuple[int, Any, dict[str, str]]
 
@@ -46,9 +46,9 @@ class StreamAnalytics:
                 run.resume(self._record(job) or b"")
 
     async def start(self, job: dict[str, Any], body: Any, _: Principal) -> Answer:
-        """Modes: JobStartTime (now), CustomTime (`outputStartTime`), LastOutputEventTime (where the job was stopped)."""
+        """Modes: JobStartTime (now), CustomTime (`outputStartTime`), LastOutputEventTime (where the job stopped)."""
         if job["properties"].get("jobState") in RUNNING:
-            message = f"The streaming job '{job['name']}' is in the state 'Running' and cannot be started: it must be stopped."
+            message = f"The streaming job '{job['name']}' is in the state 'Running' and must be stopped first."
             raise AzureError(409, "Conflict", message)
         mode = (body or {}).get("outputStartMode") or job["properties"].get("outputStartMode") or "JobStartTime"
         run = self._run(job)
@@ -59,7 +59,7 @@ class StreamAnalytics:
         return 200, None, {}
 
     def _begin(self, run: Run, job: dict[str, Any], mode: str, custom: str | None) -> datetime:
-        """Returns the time from which on rows are written. Reading goes back by the tolerance, since late events count."""
+        """Returns the time from which on rows are written. Reading goes back by the tolerance: late events count."""
         now, late = self._sandbox.clock.now(), run.plan.policy.late
         if mode == "CustomTime":
             if not custom:

@@ -36,8 +36,8 @@ class Target:
         source, serialization = properties["datasource"], properties.get("serialization") or {}
         kinds = str(source["type"]).lower(), serialization.get("type")
         if kinds != (BLOB, "Parquet"):
-            message = f"Output '{output['name']}': {source['type']} as {kinds[1]} is not offered by this sandbox, only blobs as Parquet."
-            raise AzureError(422, "UnprocessableEntity", message)
+            message = f"Output '{output['name']}': {source['type']} as {kinds[1]} is not offered by this sandbox"
+            raise AzureError(422, "UnprocessableEntity", f"{message}, only blobs as Parquet.")
         place = source["properties"]
         return cls(
             alias=output["name"],

@@ -27,7 +27,7 @@ def plan_of(sandbox: Sandbox, job: dict[str, Any], *, starting: bool = True) -> 
         if not found:
             raise _refused(f"The streaming job '{name}' should have {what} defined.")
     try:
-        query = compile_query(text, name=f"{name}.query")
+        query = compile_query(str(text), name=f"{name}.query")
     except QueryError as error:
         raise _refused(f"Query compilation error: {error}") from None
     _same_names("Input source", query.inputs, [i["name"] for i in inputs])
@@ -95,8 +95,8 @@ def _check_access(sandbox: Sandbox, plan: Plan) -> None:
     for target in plan.targets:
         place = target.container
         if (place.account, place.container) not in containers:
-            message = f"Output '{target.alias}': the container '{place.container}' of account '{place.account}' does not exist."
-            raise _refused(message)
+            where = f"container '{place.container}' of account '{place.account}'"
+            raise _refused(f"Output '{target.alias}': the {where} does not exist.")
         what = f"Access to the container of output '{target.alias}'"
         needs.append((what, WRITE, containers[place.account, place.container]))
     for what, action, scope in needs:

@@ -99,7 +99,7 @@ class Run:
     def _compute(self, now: datetime, final: bool) -> bool:
         from stream_engine import Event
 
-        if not all([self._may_read(source) for source in self.plan.sources]):
+        if not all(self._may_read(source) for source in self.plan.sources):
             return False
         changed, self.moved = False, now
         for source in self.plan.sources:

@@ -93,8 +93,8 @@ class Tokens:
         if str(claims["aud"]).rstrip("/") not in audiences:
             raise _unauthorized(
                 "InvalidAuthenticationTokenAudience",
-                f"The access token has been obtained for wrong audience or resource '{claims['aud']}'. It should exactly "
-                f"match with one of the allowed audiences {', '.join(repr(a) for a in sorted(audiences))}.",
+                f"The access token has been obtained for wrong audience or resource '{claims['aud']}'. It should "
+                f"exactly match with one of the allowed audiences {', '.join(repr(a) for a in sorted(audiences))}.",
             )
         found = self._directory.find(claims["oid"])
         if found is None:

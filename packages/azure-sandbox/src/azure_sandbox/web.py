@@ -30,7 +30,7 @@ class XmlError(AzureError):
 
 
 class Web:
-    """`hosts`: suffix of a host name → handler. A handler raises AzureError to refuse; it is shaped and logged here."""
+    """`hosts`: suffix of a host name → handler. A handler refuses by AzureError, which is shaped and logged here."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._sandbox = sandbox

@@ -9,7 +9,7 @@ import pytest
 from azure_sandbox import lifecycle
 
 sys.path.insert(0, str(Path(__file__).parent))
-from sandbox_world import World  # noqa: E402
+from sandbox_world import World
 
 
 @pytest.fixture(scope="session")

@@ -44,8 +44,8 @@ def send(body: Any, hub: str = "readings", *, headers: dict[str, str] | None = N
 def events(state: Path) -> list[tuple[int, int, bytes]]:
     store = Store(state / "sandbox.db")
     rows = store.execute(
-        """SELECT partition, sequence, body FROM events JOIN hubs USING (log) WHERE hub LIKE '%/hubspace1/eventhubs/readings'
-           ORDER BY partition, sequence"""
+        """SELECT partition, sequence, body FROM events JOIN hubs USING (log)
+           WHERE hub LIKE '%/hubspace1/eventhubs/readings' ORDER BY partition, sequence"""
     )
     store.close()
     return [(p, s, bytes(b)) for p, s, b in rows]

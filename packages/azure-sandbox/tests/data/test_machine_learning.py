@@ -315,7 +315,7 @@ def test_the_sdk_does_all_of_it(workspace: Workspace, tmp_path: Path, capsys: py
         (tmp_path / folder / file).write_text(text)
     (tmp_path / "conda.yaml").write_text(CONDA)
     subscription = workspace.world.subscription.rsplit("/", 1)[-1]
-    ml = MLClient(ManagedIdentityCredential(), subscription, "learning", "learning")
+    ml: Any = MLClient(ManagedIdentityCredential(), subscription, "learning", "learning")
     model = ml.models.create_or_update(Model(name="sdk", version="1", path=str(tmp_path / "model")))
     image, conda = "mcr.microsoft.com/azureml/x:latest", str(tmp_path / "conda.yaml")
     environment = ml.environments.create_or_update(Environment(name="sdk", version="1", image=image, conda_file=conda))

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
+from azure.identity import ManagedIdentityCredential
 from azure.storage.blob import BlobServiceClient
 from azure_sandbox import lifecycle, processes
 from sandbox_world import World
@@ -111,7 +112,9 @@ def test_nothing_is_lost_when_the_process_is_killed(world: World) -> None:
     account = world.account(providers, "killedaccount1", "things")
     world.grant(account, "Storage Blob Data Contributor", world.identity("deployer")["objectId"])
     now = world.clock(advance=121)
-    with BlobServiceClient("https://killedaccount1.blob.core.windows.net", credential=credential()) as client:
+    with BlobServiceClient(
+        "https://killedaccount1.blob.core.windows.net", credential=ManagedIdentityCredential()
+    ) as client:
         client.get_blob_client("things", "one").upload_blob(b"1")
     os.kill(world.server["pid"], signal.SIGKILL)
     before = world.server
@@ -120,7 +123,9 @@ def test_nothing_is_lost_when_the_process_is_killed(world: World) -> None:
     assert world.server["proxy"] == before["proxy"]
     assert world.clock() >= now
     assert world.arm("GET", account).status_code == 200
-    with BlobServiceClient("https://killedaccount1.blob.core.windows.net", credential=credential()) as client:
+    with BlobServiceClient(
+        "https://killedaccount1.blob.core.windows.net", credential=ManagedIdentityCredential()
+    ) as client:
         assert client.get_blob_client("things", "one").download_blob().readall() == b"1"
 
 
@@ -153,9 +158,3 @@ def test_status_says_what_is_there(running: World) -> None:
     assert done.returncode == 0
     for word in ("Sandbox", "Clock", "Resources", "Role assignments", "Streams", "Jobs"):
         assert word in done.stdout
-
-
-def credential() -> "object":
-    from azure.identity import ManagedIdentityCredential
-
-    return ManagedIdentityCredential()
