@@ -35,7 +35,7 @@ except (settings.SettingsError, naming.NamingError, checks.QueryProblems) as err
 # The ground: a resource group, logs, identities
 
 group = resources.ResourceGroup("group", resource_group_name=names.group, location=config.location, tags=config.tags)
-place = Place(group=group.name, location=config.location, names=names, tags=config.tags, protect=config.protect)
+place = Place.of(config, names, client, group=group.name)
 monitoring = Monitoring("monitoring", watch=config.watch, place=place)
 place = place.logging_to(monitoring.logs_id)
 sensors = identity("sensors", azure_name=names.sensors_identity, place=place)
@@ -47,13 +47,9 @@ keeper = identity("workspace", azure_name=names.workspace_identity, place=place)
 ingestion = Ingestion("ingestion", hub=config.hub, place=place)
 data_lake = lake("lake", storage=config.storage, place=place)
 job = stream.StreamJob("stream", stream=config.stream, query=query, place=place)
-scopes = {
-    "hub": ingestion.hub_id,
-    "namespace": ingestion.namespace_id,
-    "stream": job.job_id,
-    **data_lake.scopes("lake"),
-}
-assign = functools.partial(access.assign, scopes=scopes, subscription_id=client.subscription_id, group=names.group)
+scopes = {"hub": ingestion.hub_id, "namespace": ingestion.namespace_id, "stream": job.job_id}
+scopes |= data_lake.scopes("lake")
+assign = functools.partial(access.assign, scopes=scopes, place=place)
 assign("sensors", principal=sensors.principal_id)
 flowing = [data_lake, ingestion, *assign("stream", principal=job.principal_id)]
 stream.StreamFlow("flow", job=job, stream=config.stream, place=place, after=flowing)
@@ -62,7 +58,7 @@ stream.StreamFlow("flow", job=job, stream=config.stream, place=place, after=flow
 
 account = workspace_account("workspace-account", storage=config.storage, place=place)
 registry = Registry("registry", sku=config.registry_sku, place=place)
-vault = Vault("vault", tenant_id=client.tenant_id, vault=config.vault, place=place)
+vault = Vault("vault", vault=config.vault, place=place)
 scopes |= {"registry": registry.registry_id, "vault": vault.vault_id, "insights": monitoring.insights_id}
 scopes |= account.scopes("workspace-account")
 workspace = Workspace(
@@ -91,14 +87,10 @@ if people.operator_object_id:
 else:  # nobody is named: whoever deploys operates
     deploying = assign("deployer", "operator", principal=client.object_id, kind=people.deployer_kind)
 endpoint = Endpoint("endpoint", workspace=workspace.name, place=place)
-shelf = assets.Shelf(
-    problem=config.problem, subscription_id=client.subscription_id, workspace=workspace, place=place, after=deploying
-)
 serving = ""
-if parts := assets.parts(shelf, config.scoring):
+if parts := assets.parts(config.scoring, workspace=workspace, place=place, after=deploying):
     deployment = Deployment(
         "deployment",
-        problem=config.problem,
         scoring=config.scoring,
         parts=parts,
         endpoint=endpoint,
@@ -119,12 +111,10 @@ def export(**outputs: object) -> None:
         pulumi.export(name, value)
 
 
-export(
-    problem=config.problem, subscriptionId=client.subscription_id, resourceGroup=group.name, location=config.location
-)
+export(problem=config.problem, location=config.location, ephemeral=config.ephemeral)
+export(subscriptionId=client.subscription_id, resourceGroup=group.name)
 export(eventHubNamespace=ingestion.namespace_name, eventHub=ingestion.hub_name, streamJob=job.job_name)
 export(lakeAccount=data_lake.account_name, workspaceAccount=account.account_name, workspace=workspace.name)
 export(endpoint=endpoint.name, scoringUri=endpoint.scoring_uri, deployment=serving, cluster=cluster.name)
 export(sensorsIdentityClientId=sensors.client_id, sensorsIdentityId=sensors.id, registry=registry.name)
 export(logAnalytics=monitoring.logs_id, applicationInsights=monitoring.insights_id, vault=vault.name)
-export(ephemeral=config.ephemeral)

@@ -7,10 +7,11 @@ the main job fails when the row is missing. The sandbox cannot prove what only A
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from pulumi import Input, Resource, ResourceOptions
+from pulumi import Input, ResourceOptions
 from pulumi_azure_native import authorization
 
 import naming
+from components.place import Place
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 ROLES = {
@@ -139,9 +140,7 @@ def assign(
     principal: Input[str],
     kind: str = "ServicePrincipal",
     scopes: Mapping[str, Input[str]],
-    subscription_id: str,
-    group: str,
-    parent: Resource | None = None,
+    place: Place,
 ) -> list[authorization.RoleAssignment]:
     """Makes the assignments of GRANTS that the identities have at the scopes; what needs them depends on the result.
 
@@ -154,13 +153,13 @@ def assign(
         authorization.RoleAssignment(
             f"{grant.identity}-{_slug(grant.role)}-{_slug(grant.scope)}",
             # Known before the deployment and the same in each: a retry after a lost answer does not make a second one.
-            role_assignment_name=naming.assignment(group, grant.identity, grant.role, grant.scope),
+            role_assignment_name=naming.assignment(place.names.group, grant.identity, grant.role, grant.scope),
             scope=scopes[grant.scope],
             principal_id=principal,
             principal_type=kind,
-            role_definition_id=role_id(subscription_id, grant.role),
+            role_definition_id=role_id(place.subscription_id, grant.role),
             # Azure refuses to change an assignment, and one name cannot be there twice.
-            opts=ResourceOptions(parent=parent, delete_before_replace=True),
+            opts=ResourceOptions(delete_before_replace=True),
         )
         for grant in selected(identities, scopes)
     ]

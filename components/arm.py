@@ -39,11 +39,13 @@ def call(
     api: str | None = None,
     body: Any = None,
     headers: dict[str, str] | None = None,
+    accept: tuple[int, ...] = (),
 ) -> dict[str, Any]:
     """One request, and, where Azure answers that it is still at work, its end. `url` may be a resource id.
 
-    Returns the answer's JSON ({} for none). Raises azure.core's HttpResponseError with Azure's code and message;
-    ResourceNotFoundError for a 404. Throttling, 5xx and lost connections are retried by azure-core's policy.
+    Returns the answer's JSON ({} for none). Raises azure.core's HttpResponseError with Azure's code and message,
+    ResourceNotFoundError for a 404; a status in `accept` is no error and answers {}. Throttling, 5xx and lost
+    connections are retried by azure-core's policy.
     """
     from azure.core.polling import LROPoller
     from azure.core.rest import HttpRequest
@@ -53,6 +55,8 @@ def call(
     target = url if url.startswith("https://") else RESOURCE_MANAGER + url
     request = HttpRequest(method, target, params={"api-version": api} if api else None, json=body, headers=headers)
     answer = client._pipeline.run(request)  # what every azure-mgmt client does: a poller needs the pipeline's answer
+    if answer.http_response.status_code in accept:
+        return {}
     _raise_for(answer.http_response)
     if audience == RESOURCE_MANAGER and method != "GET" and answer.http_response.status_code in (201, 202):
         poller = LROPoller(client, answer, lambda final: _json(final.http_response), ARMPolling(timeout=2))

@@ -32,16 +32,13 @@ REQUIREMENTS = Path("scoring/requirements.txt")  # exported from scoring/uv.lock
 class Shelf:
     """Where a problem's assets go: a workspace and its account, and what must be there before an upload."""
 
-    problem: str
-    subscription_id: str
     workspace: Workspace
     place: Place
     after: Sequence[pulumi.Resource]
 
     @property
-    def workspace_path(self) -> str:
-        names = self.place.names
-        return f"subscriptions/{self.subscription_id}/resourceGroups/{names.group}/workspaces/{names.workspace}"
+    def problem(self) -> str:
+        return self.place.problem
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,8 +58,9 @@ class Parts:
     environment: Version
 
 
-def parts(shelf: Shelf, scoring: Scoring) -> Parts | None:
+def parts(scoring: Scoring, *, workspace: Workspace, place: Place, after: Sequence[pulumi.Resource]) -> Parts | None:
     """The parts of the deployment that the settings ask for; None where no model is named."""
+    shelf = Shelf(workspace=workspace, place=place, after=after)
     if scoring.model_path:
         named = model(shelf, Path(scoring.model_path))
     elif scoring.model_version:
@@ -89,7 +87,7 @@ def model(shelf: Shelf, folder: Path) -> Version:
         resource_group_name=shelf.place.group,
         properties=ml.ModelVersionPropertiesArgs(
             model_type="custom_model",
-            model_uri=f"azureml://{shelf.workspace_path}/datastores/assets/paths/models/{shelf.problem}/{version}",
+            model_uri=f"{_store(shelf.place)}/models/{shelf.problem}/{version}",
             description=f"Models of problem {shelf.problem}",
             properties={"digest": version},
             tags=shelf.place.tags,
@@ -167,39 +165,36 @@ def conda_file(name: str, requirements: str) -> str:
     )
 
 
+def _store(place: Place) -> str:
+    workspace = f"resourceGroups/{place.names.group}/workspaces/{place.names.workspace}"
+    return f"azureml://subscriptions/{place.subscription_id}/{workspace}/datastores/assets/paths"
+
+
 def _options(shelf: Shelf, kind: str, version: str, files: Mapping[str, bytes]) -> ResourceOptions:
     folder = {"models": "models", "codes": "code"}.get(kind, kind)
 
-    def prepare(inputs: Mapping[str, object]) -> None:
+    def prepare(_: steps.Values) -> None:
         if files:
             path = f"{folder}/{shelf.problem}/{version}"
             sent = blobs.upload(shelf.place.names.workspace_account, "assets", path, files)
             pulumi.log.info(f"uploaded {path}: {sent} of {len(files)} files, the others were there")
-        _forget_retained(shelf, kind, version, inputs)
+        _forget_retained(shelf.place, kind, version)
 
     hooks = steps.before_create(f"{folder}-{version}", prepare)
     return ResourceOptions(retain_on_delete=True, depends_on=[*shelf.workspace.datastores, *shelf.after], hooks=hooks)
 
 
-def _forget_retained(shelf: Shelf, kind: str, version: str, inputs: Mapping[str, object]) -> None:
+def _forget_retained(place: Place, kind: str, version: str) -> None:
     """Removes the record that an earlier deployment of the same content left behind.
 
-    Versions are retained, so content that comes back finds its own record; the provider refuses to create what is
-    there. A record of other content under the name is an error: a digest cannot name two things.
+    Versions are retained, so content that comes back finds its own record, and the provider refuses to create what is
+    there. A record under the name that does not carry the digest is somebody else's and stays.
     """
-    record = (
-        f"/subscriptions/{shelf.subscription_id}/resourceGroups/{shelf.place.names.group}/providers"
-        "/Microsoft.MachineLearningServices/workspaces/"
-        f"{shelf.place.names.workspace}/{kind}/{shelf.problem}/versions/{version}"
-    )
+    path = f"{place.names.workspace}/{kind}/{place.problem}/versions/{version}"
+    record = place.id_of(f"Microsoft.MachineLearningServices/workspaces/{path}")
     found = arm.find(record, api=arm.MACHINE_LEARNING_API)
     if found is None:
         return
-    wanted = inputs["properties"]
-    for key in ("modelUri", "codeUri", "image", "condaFile"):
-        ours, theirs = wanted.get(key), found["properties"].get(key)  # type: ignore[attr-defined]
-        if ours is not None and str(theirs).rstrip("/\n") != str(ours).rstrip("/\n"):
-            raise RuntimeError(
-                f"{record} exists with another {key}: found {theirs!r}, expected {ours!r}; archive or delete it"
-            )
+    if (found["properties"].get("properties") or {}).get("digest") != version:
+        raise RuntimeError(f"{record} is there already and does not say that it was made from this content; delete it")
     arm.call("DELETE", record, api=arm.MACHINE_LEARNING_API)

@@ -63,7 +63,6 @@ class Deployment(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        problem: str,
         scoring: Scoring,
         parts: Parts,
         endpoint: Endpoint,
@@ -76,7 +75,7 @@ class Deployment(pulumi.ComponentResource):
         super().__init__("batchscoring:index:Deployment", name, {}, opts)
         run = {key: value for key, value in dataclasses.asdict(scoring).items() if key not in _NOT_CONTENT}
         digest = fingerprint(parts.model.digest, parts.code.digest, parts.environment.digest, run)
-        self.name = naming.deployment(problem, digest)
+        self.name = naming.deployment(place.problem, digest)
         deployment = ml.BatchDeployment(
             f"{name}-{digest}",
             deployment_name=self.name,
@@ -84,7 +83,7 @@ class Deployment(pulumi.ComponentResource):
             workspace_name=workspace.name,
             resource_group_name=place.group,
             location=place.location,
-            properties=_properties(problem, scoring, parts, cluster_id),
+            properties=_properties(place.problem, scoring, parts, cluster_id),
             tags=place.tags,
             # Azure removes it with the endpoint, and might refuse to remove the default alone.
             opts=ResourceOptions(parent=self, depends_on=list(after), deleted_with=endpoint.resource),

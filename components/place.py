@@ -7,28 +7,55 @@ from typing import Any
 
 import pulumi
 from pulumi import Input, ResourceOptions
-from pulumi_azure_native import monitor
+from pulumi_azure_native import authorization, monitor
 
 from naming import Names
+from settings import Settings
 
 
 @dataclass(frozen=True, kw_only=True)
 class Place:
-    """A resource group, a region, Azure's names and the tags of what goes there, whether what holds data is protected.
+    """Where a stack's resources go: subscription, group, region; Azure's names; tags; how long they live.
 
-    `logs` is the Log Analytics workspace that receives every service's logs.
+    `protect`: Pulumi refuses to delete what holds data. `ephemeral`: nothing may stay behind or be left in the way.
+    `logs`: id of the Log Analytics workspace that receives every service's logs.
     """
 
+    problem: str
+    subscription_id: str
+    tenant_id: str
     group: Input[str]
     location: str
     names: Names
     tags: Mapping[str, str]
     protect: bool
+    ephemeral: bool
     logs: Input[str] | None = None
+
+    @classmethod
+    def of(
+        cls, settings: Settings, names: Names, client: authorization.GetClientConfigResult, *, group: Input[str]
+    ) -> "Place":
+        """The place that the settings describe, before it has its logs."""
+        return cls(
+            problem=settings.problem,
+            subscription_id=client.subscription_id,
+            tenant_id=client.tenant_id,
+            group=group,
+            location=settings.location,
+            names=names,
+            tags=settings.tags,
+            protect=settings.protect,
+            ephemeral=settings.ephemeral,
+        )
 
     def logging_to(self, logs: Input[str]) -> "Place":
         """The same place, once it has its Log Analytics."""
         return dataclasses.replace(self, logs=logs)
+
+    def id_of(self, path: str) -> str:
+        """Resource id, known before the deployment, of what lies in the group (`Microsoft.X/types/name`)."""
+        return f"/subscriptions/{self.subscription_id}/resourceGroups/{self.names.group}/providers/{path}"
 
 
 def watch(name: str, resource_id: Input[str], place: Place, parent: pulumi.Resource) -> monitor.DiagnosticSetting:

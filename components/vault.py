@@ -4,6 +4,7 @@ import pulumi
 from pulumi import Output, ResourceOptions
 from pulumi_azure_native import keyvault
 
+from components import leftovers
 from components.place import Place, keep, watch
 from settings import Vault as VaultSettings
 
@@ -18,7 +19,6 @@ class Vault(pulumi.ComponentResource):
         self,
         name: str,
         *,
-        tenant_id: str,
         vault: VaultSettings,
         place: Place,
         opts: ResourceOptions | None = None,
@@ -30,7 +30,7 @@ class Vault(pulumi.ComponentResource):
             resource_group_name=place.group,
             location=place.location,
             properties=keyvault.VaultPropertiesArgs(
-                tenant_id=tenant_id,
+                tenant_id=place.tenant_id,
                 sku=keyvault.SkuArgs(family=keyvault.SkuFamily.A, name=keyvault.SkuName.STANDARD),
                 enable_rbac_authorization=True,
                 enable_soft_delete=True,
@@ -46,7 +46,7 @@ class Vault(pulumi.ComponentResource):
                 ),
             ),
             tags=place.tags,
-            opts=keep(self, place),
+            opts=keep(self, place, hooks=leftovers.hooks(name, place, leftovers.purge_vault)),
         )
         watch(f"{name}-vault", made.id, place, self)
         self.vault_id, self.name = made.id, made.name

@@ -6,6 +6,7 @@ import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_azure_native import machinelearningservices as ml
 
+from components import leftovers
 from components.place import Place, keep, watch
 from components.storage import StorageAccount
 
@@ -52,7 +53,9 @@ class Workspace(pulumi.ComponentResource):
             public_network_access="Enabled",
             v1_legacy_mode=False,
             tags=place.tags,
-            opts=keep(self, place, depends_on=list(after)),
+            opts=keep(
+                self, place, depends_on=list(after), hooks=leftovers.hooks(name, place, leftovers.purge_workspace)
+            ),
         )
         self.datastores = [
             ml.Datastore(

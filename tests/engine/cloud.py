@@ -106,7 +106,10 @@ class Cloud:
 
     def _sandbox(self, *arguments: str) -> None:
         command = ["azure-sandbox", *arguments]
-        subprocess.run(command, env=self.environment, cwd=self.project, check=True, capture_output=True, timeout=60)
+        ended = subprocess.run(
+            command, env=self.environment, cwd=self.project, capture_output=True, text=True, timeout=60, check=False
+        )
+        assert ended.returncode == 0, ended.stderr
 
     def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
         command = ("azure-sandbox", "run", "--", *command)

@@ -178,6 +178,13 @@ def test_a_stack_goes_and_leaves_nothing_in_azure(story: Story) -> None:
     assert story.look(f'answer = arm.find("{group}", api="2021-04-01")') is None
 
 
+def test_an_ephemeral_stack_comes_again_under_the_names_that_azure_still_keeps(cloud: Cloud) -> None:
+    again = cloud.up("local", modelPath="")
+    assert again.code == 0, again.text
+    gone = cloud.pulumi("destroy", "--yes", "--skip-preview", stack="local")
+    assert gone.code == 0, gone.text
+
+
 def test_dev_comes_and_goes(cloud: Cloud) -> None:
     cloud.create("dev")
     up = cloud.up("dev", modelPath="")

@@ -1,5 +1,6 @@
 """The real program under Pulumi's mocks: what it declares, stack by stack."""
 
+import functools
 import runpy
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -82,9 +83,14 @@ def configuration(stack: str, **changes: str) -> dict[str, str]:
 
 
 def declare(stack: str, **changes: str) -> list[Declared]:
-    """Everything that the program declares for a stack."""
+    """Everything that the program declares for a stack; one run of the program for each configuration."""
+    return _declare(stack, tuple(sorted(changes.items())))
+
+
+@functools.cache
+def _declare(stack: str, changes: tuple[tuple[str, str], ...]) -> list[Declared]:
     mocks = Recorder()
     pulumi.runtime.set_mocks(mocks, project="batch-scoring", stack=stack, preview=False)
-    pulumi.runtime.set_all_config(configuration(stack, **changes))
+    pulumi.runtime.set_all_config(configuration(stack, **dict(changes)))
     pulumi.runtime.test(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__") and None)()
     return mocks.seen
