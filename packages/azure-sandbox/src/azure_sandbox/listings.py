@@ -16,8 +16,10 @@ ROLE_DEFINITIONS = re.compile(r"(.*)/providers/microsoft\.authorization/roledefi
 FILTER = re.compile(r"(\w+)(?:\(\)|\s+eq\s+'([^']*)'|\('([^']*)'\))?", re.IGNORECASE)
 
 
-def special(world: World, method: str, path: str, query: Mapping[str, str], who: Principal) -> Answer | None:
+def special(world: World, method: str, path: str, query: Mapping[str, str], body: Any, who: Principal) -> Answer | None:
     lower, directory = path.lower(), world.directory
+    if method == "POST" and lower.endswith("/checknameavailability"):
+        return 200, _availability(world, path, body or {}), {}
     if method != "GET":
         return None
     if lower == "/tenants":
@@ -67,7 +69,7 @@ def collection(
     else:
         world.access.require(who.object_id, f"{TYPES[kind].name}/read", above)
         may = found
-    return 200, {"value": [show(resource) for resource in _asked(may, query)]}, {}
+    return 200, {"value": [show(resource) for resource in _asked(may, above, query)]}, {}
 
 
 def expanded(world: World, resource: Body, query: Mapping[str, str], show: Callable[[Body], Body]) -> Body:
@@ -85,11 +87,11 @@ def _below(world: World, kind: str, above: str, path: str) -> list[Body]:
         # azure-ai-ml looks for code of the same hash under any name
         return world.store.resources(parent_of(above), kind)
     found = world.store.resources(above, kind)
-    if kind.startswith(("microsoft.authorization/", "microsoft.insights/diagnosticsettings")):
+    if kind.startswith("microsoft.authorization/"):
         inherited = [
             r for r in world.store.resources(kind=kind) if normal(above).startswith(normal(parent_of(r["id"])))
         ]
-        return [*found, *(r for r in inherited if r not in found)]
+        return [*found, *(r for r in inherited if r not in found)]  # at the scope, below it, and what it inherits
     if kind_of(above) not in (SUBSCRIPTION, GROUP):
         if world.find(above) is None and not TYPES[kind_of(above)].implicit:
             raise AzureError(404, "ParentResourceNotFound", f"The parent resource '{above}' could not be found.")
@@ -97,7 +99,7 @@ def _below(world: World, kind: str, above: str, path: str) -> list[Body]:
     return found
 
 
-def _asked(found: list[Body], query: Mapping[str, str]) -> list[Body]:
+def _asked(found: list[Body], above: str, query: Mapping[str, str]) -> list[Body]:
     """The filters that clients use: hash, isDefault, $filter (assignments), $orderBy createdtime, $top."""
     if query.get("hash"):
         found = [
@@ -111,9 +113,26 @@ def _asked(found: list[Body], query: Mapping[str, str]) -> list[Body]:
         value = (equal or of).lower()
         if name.lower() in ("principalid", "assignedto") and value:
             found = [r for r in found if str(dig(r, "properties.principalId")).lower() == value]
+    if "atscope()" in query.get("$filter", "").lower():
+        found = [r for r in found if normal(above).startswith(normal(parent_of(r["id"])))]
     if "createdtime desc" in query.get("$orderBy", query.get("orderBy", "")).lower():
         found = sorted(found, key=lambda r: str(dig(r, "systemData.createdAt")), reverse=True)
     return found[: int(query["$top"])] if query.get("$top", "").isdigit() else found
+
+
+def _availability(world: World, path: str, body: Body) -> Body:
+    """Names that are part of a host name; some services send the type, the others have one such type only."""
+    namespace, name = path.split("/")[-2].lower(), str(body.get("name", ""))
+    rules = [rule for rule in TYPES.values() if rule.unique and rule.kind.startswith(namespace + "/")]
+    rule = next((rule for rule in rules if rule.kind == str(body.get("type", rule.kind)).lower()), None)
+    if rule is None:
+        raise AzureError(400, "BadRequest", f"No name of '{body.get('type')}' is checked in '{namespace}'.")
+    if not re.fullmatch(rule.names, name):
+        text = rule.bad_name[1].format(name=name, rule=rule.names)
+        return {"nameAvailable": False, "reason": "AccountNameInvalid", "message": text}
+    if rule.unique and any(r["name"].lower() == name.lower() for r in world.store.resources(kind=rule.kind)):
+        return {"nameAvailable": False, "reason": "AlreadyExists", "message": rule.unique[2].format(name=name)}
+    return {"nameAvailable": True}
 
 
 def _role_definitions(

@@ -7,6 +7,7 @@ value of the store, 0.1 unless set), so that clients poll as they must and nobod
 import re
 import time
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 from azure_sandbox.errors import AzureError
@@ -51,7 +52,9 @@ class Operations:
         self._going.pop(normal(resource_id), None)
         return "Succeeded"
 
-    def answer(self, path: str, version: str) -> tuple[int, Any, dict[str, str]] | None:
+    def answer(
+        self, path: str, version: str, show: Callable[[dict[str, Any]], dict[str, Any]]
+    ) -> tuple[int, Any, dict[str, str]] | None:
         """The answer to a poll, or None when the path is no operation."""
         found = PATH.fullmatch(path)
         if not found:
@@ -68,4 +71,4 @@ class Operations:
         if not done:
             return 202, None, again
         body = self._store.resource(resource_id) if kind in ("write", "create") else None
-        return (200, body, {}) if body else (204 if kind == "delete" else 200, None, {})
+        return (200, show(body), {}) if body else (204 if kind == "delete" else 200, None, {})

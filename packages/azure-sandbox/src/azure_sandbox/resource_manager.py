@@ -98,10 +98,10 @@ class ResourceManager:
         refuse(not version, text, "MissingApiVersionParameter")
         text = f"The api-version '{version}' is invalid. The format is yyyy-MM-dd or yyyy-MM-dd-preview."
         refuse(not VERSION.fullmatch(version), text, "InvalidApiVersionParameter")
-        polled = self._operations.answer(path, version)
+        polled = self._operations.answer(path, version, self._writer.shown)
         if polled:
             return polled
-        answer = listings.special(self.world, method, path, query, who)
+        answer = listings.special(self.world, method, path, query, body, who)
         answer = answer or soft_delete.purge(self.world, method, path, who)
         if answer:
             return answer
@@ -119,6 +119,8 @@ class ResourceManager:
         rule = self._rule(path, version)
         if method in ("GET", "HEAD"):
             self._require(who, f"{action_type(rule)}/read", path)
+            if method == "HEAD":  # only asks whether it is there
+                return 204 if self.get(path) else 404, None, {}
             return 200, listings.expanded(self.world, self.get(path), query, self._writer.shown), {}
         if method in ("PUT", "PATCH"):
             self._require(who, f"{action_type(rule)}/write", path)

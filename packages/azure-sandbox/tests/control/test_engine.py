@@ -31,7 +31,7 @@ class Stack:
     """Pulumi commands on a copy of a program, inside a sandbox of its own."""
 
     def __init__(self, folder: Path) -> None:
-        self.folder, self.state = folder, folder / "state"
+        self.folder, self.place, self.state = folder, folder, folder / "state"
         store = Store(self.state / "sandbox.db")
         store.set_value("propagation", 0)  # this program does not wait for its roles
         store.close()
@@ -138,3 +138,7 @@ def test_mistakes_are_told_so_that_one_can_act(stack: Stack) -> None:
     told = stack.pulumi("up", "--yes", "--skip-preview", fails=True)
     assert f"cannot create already existing resource '{existing}'"[:40] in told
     assert "use pulumi import" in told
+
+
+def test_microsofts_own_clients_are_answered(stack: Stack) -> None:
+    assert stack.run(sys.executable, str(HERE / "mgmt_clients.py")) == "all answered\n"

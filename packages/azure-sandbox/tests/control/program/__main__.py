@@ -1,5 +1,7 @@
 """A small streaming and scoring stack, which meets most types of the sandbox. Settings bend single properties."""
 
+from typing import Any
+
 import pulumi
 from pulumi_azure_native import (
     applicationinsights,
@@ -21,7 +23,7 @@ unique = config.get("unique") or "ctl1"
 caller = authorization.get_client_config_output()
 tags = {"stage": config.get("stage") or "one"}
 group = resources.ResourceGroup("group", resource_group_name=f"rg-{unique}", tags=tags)
-inside = {"resource_group_name": group.name}
+inside: dict[str, Any] = {"resource_group_name": group.name}
 
 
 def assign(
@@ -60,7 +62,7 @@ accounts = {
         allow_shared_key_access=False,
         minimum_tls_version="TLS1_2",
         enable_https_traffic_only=True,
-        network_rule_set=storage.NetworkRuleSetArgs(default_action="Allow"),
+        network_rule_set=storage.NetworkRuleSetArgs(default_action=storage.DefaultAction.ALLOW),
         **inside,
     )
     for name in ("lake", "work")
@@ -73,7 +75,11 @@ storage.BlobServiceProperties(
     **inside,
 )
 features = storage.BlobContainer(
-    "features", account_name=accounts["lake"].name, container_name="features", public_access="None", **inside
+    "features",
+    account_name=accounts["lake"].name,
+    container_name="features",
+    public_access=storage.PublicAccess.NONE,
+    **inside,
 )
 assets = storage.BlobContainer("assets", account_name=accounts["work"].name, container_name="assets", **inside)
 storage.ManagementPolicy(
@@ -187,7 +193,7 @@ vault = keyvault.Vault(
     vault_name=f"kv-{unique}",
     properties=keyvault.VaultPropertiesArgs(
         tenant_id=caller.tenant_id,
-        sku=keyvault.SkuArgs(family="A", name="standard"),
+        sku=keyvault.SkuArgs(family="A", name=keyvault.SkuName.STANDARD),
         enable_rbac_authorization=True,
         soft_delete_retention_in_days=7,
     ),
@@ -218,7 +224,7 @@ workspace = ml.Workspace(
     v1_legacy_mode=False,
     **inside,
 )
-held = {**inside, "workspace_name": workspace.name}
+held: dict[str, Any] = {**inside, "workspace_name": workspace.name}
 ml.Datastore(
     "store",
     name="assets",
