@@ -59,7 +59,7 @@ def run(
     identity = lifecycle.ask(state, "/identity", {"as": as_})
     environment = child_environment(os.environ, state=state, server=server, identity=identity)
     try:
-        os.execvpe(command[0], command, environment)
+        os.execvpe(command[0], command, environment)  # noqa: S606
     except FileNotFoundError:
         sys.exit(f"azure-sandbox: no command `{command[0]}` on PATH={environment['PATH']}")
 
@@ -80,8 +80,9 @@ def status(context: typer.Context) -> None:
         _print_section(title, content)
     print("Refusals" if refusals else "Refusals  none")
     for entry in refusals:
-        print(f"  {entry['at'][:19]}  {entry['status']} {entry['code']}  {entry['principal'] or '-'}  {entry['method']} "
-              f"{entry['host'] or ''}{entry['path']}\n      {entry['message']}  [{entry['id']}]")  # fmt: skip
+        request = f"{entry['method']} {entry['host'] or ''}{entry['path']}"
+        print(f"  {entry['at'][:19]}  {entry['status']} {entry['code']}  {entry['principal'] or '-'}  {request}")
+        print(f"      {entry['message']}  [{entry['id']}]")
 
 
 @app.command()

@@ -83,13 +83,18 @@ class Control:
             "clock": self._clock(),
             "resources": dict(sorted(kinds.items())),
             "roleAssignments": len(sandbox.store.resources(kind=ASSIGNMENTS)),
-            "refusals": [self._refusal(entry) for entry in sandbox.store.requests(refused=True, limit=10)],
+            "refusals": self._refusals(),
         }
         return JSONResponse(answer | {name: read() for name, read in sandbox.status.items()})
 
-    def _refusal(self, entry: dict[str, Any]) -> dict[str, Any]:
-        who = self._sandbox.directory.find(entry["principal"])
-        return entry | {"principal": who.name if who else entry["principal"]}
+    def _refusals(self) -> list[dict[str, Any]]:
+        """The newest ten; that something is not there (yet) is an answer, no refusal."""
+        shown, directory = [], self._sandbox.directory
+        for entry in self._sandbox.store.requests(refused=True):
+            if (entry["status"], entry["method"]) not in ((404, "GET"), (404, "HEAD")) and len(shown) < 10:
+                who = directory.find(entry["principal"])
+                shown.append(entry | {"principal": who.name if who else entry["principal"]})
+        return shown
 
     def _clock(self) -> dict[str, Any]:
         return {"now": self._sandbox.clock.now().isoformat(), "speed": self._sandbox.clock.speed}

@@ -84,7 +84,7 @@ def run_pulumi(state: Path, arguments: list[str]) -> None:
     if (folder / "Pulumi.yaml").exists() and state not in folder.parents:
         os.chdir(mirror(folder, state))
         os.environ["PWD"] = str(Path.cwd())
-    os.execv(real, [real, *arguments])
+    os.execv(real, [real, *arguments])  # noqa: S606
 
 
 def mirror(source: Path, state: Path) -> Path:

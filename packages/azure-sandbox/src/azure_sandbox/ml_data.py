@@ -1,4 +1,4 @@
-"""Data of a batch job: which blobs a URI means, whether both compute and invoker may read them, and the way there and back.
+"""Data of a batch job: which blobs a URI means, who may read them, and the way there and back.
 
 Errors carry the codes of Azure ML's data runtime: ScriptExecution.StreamAccess.NotFound, .Authentication, .Validation.
 """

@@ -43,7 +43,7 @@ class StreamAnalytics:
         for job in sandbox.store.resources(kind=JOBS):
             if job["properties"].get("jobState") in RUNNING:
                 self._runs[normal(job["id"])] = run = self._run(job, starting=False)
-                run.resume(self._record(job) or b"")
+                run.resume(*(self._record(job) or (b"", None)))
 
     async def start(self, job: dict[str, Any], body: Any, _: Principal) -> Answer:
         """Modes: JobStartTime (now), CustomTime (`outputStartTime`), LastOutputEventTime (where the job stopped)."""
@@ -76,7 +76,7 @@ class StreamAnalytics:
                 raise AzureError(422, "UnprocessableEntity", message)
             start = datetime.fromisoformat(last)
             try:
-                run.resume(record)
+                run.resume(*record)
             except ValueError:  # the query has changed since
                 run.begin(start, read_from=start - late, exclusive=True)
             return start
@@ -123,9 +123,9 @@ class StreamAnalytics:
     def _run(self, job: dict[str, Any], *, starting: bool = True) -> Run:
         return Run(self._sandbox, self._log, self._blobs, plan_of(self._sandbox, job, starting=starting))
 
-    def _record(self, job: dict[str, Any]) -> bytes | None:
-        rows = self._sandbox.store.execute("SELECT record FROM streams WHERE job = ?", (normal(job["id"]),))
-        return rows[0][0] if rows else None
+    def _record(self, job: dict[str, Any]) -> tuple[bytes, bytes | None] | None:
+        rows = self._sandbox.store.execute("SELECT record, files FROM streams WHERE job = ?", (normal(job["id"]),))
+        return (rows[0][0], rows[0][1]) if rows else None
 
     def _note(self, job: dict[str, Any], values: dict[str, Any]) -> None:
         current = self._sandbox.store.resource(job["id"])

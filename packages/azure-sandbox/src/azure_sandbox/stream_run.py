@@ -1,7 +1,8 @@
 """One running stream job: reads its hubs, runs the query, writes what became final, and survives `kill -9`.
 
-State, read positions, waiting rows and the files to be written are stored as one row before a file is written; after a
-kill those files are written again under the same names. So nothing is lost and nothing is doubled.
+State, read positions, waiting rows and the files to be written are stored as one row before a file is written. After a
+kill those files are written again under the same names, and what was read since then is read again: no file came of it.
+So nothing is lost and nothing is doubled.
 """
 
 import asyncio
@@ -12,15 +13,19 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from azure_sandbox.blobs import Blobs, Place
+import httpx
+
+from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
 from azure_sandbox.event_log import EventLog
 from azure_sandbox.stream_output import Batches, File, Target
 
-TABLE = "CREATE TABLE IF NOT EXISTS streams (job TEXT PRIMARY KEY, record BLOB NOT NULL)"
+TABLE = "CREATE TABLE IF NOT EXISTS streams (job TEXT PRIMARY KEY, record BLOB NOT NULL, files BLOB)"
 STEP = timedelta(minutes=1)  # a jump of the clock is walked through, so that files are cut as they would have been
 MOST_STEPS = 240
+UNSAVED = timedelta(minutes=10)  # of the clock: how much may have to be read again after a kill
+LIMIT = 20_000  # events of a partition read at once
 RECEIVE = "Microsoft.EventHub/namespaces/messages/receive/action"
 
 
@@ -53,6 +58,8 @@ class Run:
         self._sandbox, self._log, self._blobs, self.plan = sandbox, log, blobs, plan
         self._batches = Batches(plan.targets, plan.query.outputs)
         self._files: list[File] = []
+        self._saved: datetime | None = None
+        self._reported: dict[str, int] = {}
         self._moving = asyncio.Lock()
         self.positions: dict[str, dict[int, int]] = {}
         self.last_output: datetime | None = None
@@ -71,9 +78,10 @@ class Run:
         self.engine = StreamJob(
             self.plan.query, policy=self.plan.policy, start=start, partitions=partitions, exclusive=exclusive
         )
+        self._reported = {}
         self._save()
 
-    def resume(self, record: bytes) -> None:
+    def resume(self, record: bytes, files: bytes | None) -> None:
         """Goes on exactly where the stored record ends. ValueError when it belongs to another query."""
         from stream_engine import StreamJob
 
@@ -81,40 +89,41 @@ class Run:
         self.engine = StreamJob.restore(self.plan.query, found["engine"], policy=self.plan.policy)
         self.positions, self._batches.state = found["positions"], found["batches"]
         self.last_output, self.moved = found["last_output"], found["moved"]
-        self._files = [_file(*file) for file in found["files"]]
+        self._files = pickle.loads(files) if files else []  # noqa: S301
+        self._reported = self._sandbox.store.value(f"reported:{self.plan.job_id}", {})
 
     async def step(self, now: datetime, *, final: bool = False) -> dict[str, Any]:
         """Everything up to `now`; with `final` also what waits for its file. Returns the metrics of the step."""
         async with self._moving:
-            before = self._counts()
             for moment in moments(self.moved, now):
                 await self._write()
                 if self._files:  # what was due before is not written yet: reading on would only pile up
                     break
-                if await asyncio.to_thread(self._compute, moment, final and moment == now):
-                    await asyncio.to_thread(self._save)
-                    await self._write()
-            return self._difference(before, now)
+                await asyncio.to_thread(self._compute, moment, final and moment == now)
+            await self._write()
+            return self._metrics(now)
 
-    def _compute(self, now: datetime, final: bool) -> bool:
+    def _compute(self, now: datetime, final: bool) -> None:
         from stream_engine import Event
 
         if not all(self._may_read(source) for source in self.plan.sources):
-            return False
-        changed, self.moved = False, now
+            return
+        self.moved = now
         for source in self.plan.sources:
             positions = self.positions[source.alias]
-            while found := self._log.read(source.hub_id, positions, now):
+            more = True
+            while more:
+                found = self._log.read(source.hub_id, positions, now, LIMIT)
+                more = len(found) >= LIMIT
                 events = [
                     Event(body=e.body, enqueued=e.enqueued, partition=e.partition, sequence=e.sequence) for e in found
                 ]
                 self._take(self.engine.push(source.alias, events), now)
                 positions.update({e.partition: e.sequence for e in found})
-                changed = True
-        rows = self.engine.advance(now)
-        self._take(rows, now)
+        self._take(self.engine.advance(now), now)
         self._files = self._batches.due(now, everything=final)
-        return changed or final or bool(self._files) or any(rows.values())
+        if self._files or final or self._saved is None or now - self._saved >= UNSAVED:
+            self._save()
 
     def _take(self, rows: Mapping[str, Any], now: datetime) -> None:
         for alias, found in rows.items():
@@ -134,22 +143,26 @@ class Run:
         return allowed
 
     async def _write(self) -> None:
-        """Files go out in their order; what cannot be written stays and is tried again."""
+        """What cannot be written stays and is tried again."""
         if not self._files:
             return
         principal = self._sandbox.directory.find(self.plan.principal_id)
-        try:
-            if principal is None:
-                raise AzureError(401, "InvalidAuthenticationInfo", "the job's identity no longer exists")
-            while self._files:
-                await self._blobs.put(principal, self._files[0].place, self._files[0].content)
-                self._files.pop(0)
-        except AzureError as error:
-            self.problem = f"Output {self._files[0].place.url}: {error}"
+        if principal is None:
+            self.problem = "Output: the job's identity no longer exists"
+            return
+        puts = [self._blobs.put(principal, file.place, file.content) for file in self._files]
+        done = await asyncio.gather(*puts, return_exceptions=True)
+        left = [(file, error) for file, error in zip(self._files, done, strict=True) if error]
+        unexpected = [error for _, error in left if not isinstance(error, AzureError | httpx.HTTPError)]
+        if unexpected:
+            raise unexpected[0]
+        self._files = [file for file, _ in left]
+        if left:
+            self.problem = f"Output {left[0][0].place.url}: {left[0][1]}"
             return
         if self.problem.startswith("Output"):
             self.problem = ""
-        await asyncio.to_thread(self._save)
+        self._sandbox.store.execute("UPDATE streams SET files = NULL WHERE job = ?", (self.plan.job_id,))
 
     def _save(self) -> None:
         record = {
@@ -158,26 +171,21 @@ class Run:
             "batches": self._batches.state,
             "last_output": self.last_output,
             "moved": self.moved,
-            "files": [(f.place.account, f.place.container, f.place.path, f.content) for f in self._files],
         }
-        self._sandbox.store.execute(
-            "INSERT OR REPLACE INTO streams VALUES (?, ?)", (self.plan.job_id, pickle.dumps(record))
-        )
+        row = (self.plan.job_id, pickle.dumps(record), pickle.dumps(self._files) if self._files else None)
+        self._sandbox.store.execute("INSERT OR REPLACE INTO streams VALUES (?, ?, ?)", row)
+        self._saved = self.moved
 
-    def _counts(self) -> dict[tuple[str, str], int]:
-        inputs = {
-            (name, alias): n for alias, counts in self.engine.metrics_by_input.items() for name, n in counts.items()
-        }
-        return inputs | {("OutputEvents", alias): n for alias, n in self.engine.metrics_by_output.items()}
-
-    def _difference(self, before: dict[tuple[str, str], int], now: datetime) -> dict[str, Any]:
-        found: dict[str, Any] = {}
-        after = self._counts()
-        found["values"] = [
-            (n, a, after[n, a] - before.get((n, a), 0)) for n, a in after if after[n, a] != before.get((n, a), 0)
-        ]
-        found["delay"] = max(0.0, (now - self.engine.watermark) / timedelta(seconds=1))
-        return found
+    def _metrics(self, now: datetime) -> dict[str, Any]:
+        """What the counters gained since they were last reported; a step that is gone through again adds nothing."""
+        counts = {f"{n}/{a}": c for a, each in self.engine.metrics_by_input.items() for n, c in each.items()}
+        counts |= {f"OutputEvents/{alias}": count for alias, count in self.engine.metrics_by_output.items()}
+        gained = {key: count - self._reported.get(key, 0) for key, count in counts.items()}
+        values = [(*key.split("/", 1), more) for key, more in gained.items() if more > 0]
+        if values:
+            self._reported = {key: max(count, self._reported.get(key, 0)) for key, count in counts.items()}
+            self._sandbox.store.set_value(f"reported:{self.plan.job_id}", self._reported)
+        return {"values": values, "delay": max(0.0, (now - self.engine.watermark) / timedelta(seconds=1))}
 
 
 def moments(last: datetime | None, now: datetime) -> list[datetime]:
@@ -186,7 +194,3 @@ def moments(last: datetime | None, now: datetime) -> list[datetime]:
         return [now]
     step = max(STEP, (now - last) / MOST_STEPS)
     return [last + n * step for n in range(1, math.ceil((now - last) / step))] + [now]
-
-
-def _file(account: str, container: str, path: str, content: bytes) -> File:
-    return File(place=Place(account=account, container=container, path=path), content=content)
