@@ -140,6 +140,12 @@ class Blobs:
         answer = await self._send(who, "POST", service, query=query, content=body.encode())
         return {element.tag: element.text or "" for element in ElementTree.fromstring(answer.content)}  # noqa: S314
 
+    async def forward(self, authorization: str, method: str, place: Place, **more: Any) -> httpx.Response:
+        """A request of somebody else's, with the header that says who; the answer as it came, refusals included."""
+        headers = {"authorization": authorization, **more.pop("headers", {})}
+        request = self._request(self._sandbox.directory.deployer, method, place, headers=headers, **more)
+        return await self._client.send(request)
+
     # Behind the door, for what Resource Manager does itself
 
     async def make_container(self, account: str, container: str) -> None:

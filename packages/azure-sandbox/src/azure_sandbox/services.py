@@ -1,6 +1,6 @@
 """The services of a sandbox: where each is hooked into Resource Manager, the hosts and the clock."""
 
-from azure_sandbox import event_hubs, monitor, storage, stream_analytics
+from azure_sandbox import dfs, event_hubs, monitor, storage, stream_analytics
 from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.machine_learning import MachineLearning
@@ -14,6 +14,7 @@ def install(sandbox: Sandbox, web: Web) -> Jobs:
     blobs = Blobs(sandbox)
     metrics = monitor.install(sandbox)
     storage.install(sandbox, blobs)
+    dfs.install(blobs, web)
     log = event_hubs.install(sandbox, web)
     stream_analytics.install(sandbox, blobs, log, metrics)
     learning = MachineLearning(sandbox, blobs)
