@@ -22,12 +22,17 @@ PATIENCE_SECONDS = 600  # Azure speaks of up to 10 minutes until a role assignme
 
 @functools.cache
 def credential() -> "TokenCredential":
-    """The deployer: the OIDC token of a GitHub job where the provider uses it too, else what azure-identity finds."""
-    from azure.identity import ClientAssertionCredential, DefaultAzureCredential
+    """The deployer: by the same variables as the provider (a GitHub job's OIDC token, a service principal's secret).
 
+    Without them azure-identity looks: managed identity, Azure CLI and the like.
+    """
+    from azure.identity import ClientAssertionCredential, ClientSecretCredential, DefaultAzureCredential
+
+    tenant, client = os.environ.get("ARM_TENANT_ID", ""), os.environ.get("ARM_CLIENT_ID", "")
     if os.environ.get("ARM_USE_OIDC", "").lower() == "true":
-        tenant, client = os.environ["ARM_TENANT_ID"], os.environ["ARM_CLIENT_ID"]
-        return ClientAssertionCredential(tenant, client, _github_assertion)
+        return ClientAssertionCredential(tenant, client, github_assertion)
+    if secret := os.environ.get("ARM_CLIENT_SECRET"):
+        return ClientSecretCredential(tenant, client, secret)
     return DefaultAzureCredential()
 
 
@@ -79,14 +84,17 @@ def patiently(work: Callable[[], T], what: str, *, seconds: float = PATIENCE_SEC
     import pulumi
     from azure.core.exceptions import HttpResponseError
 
-    end, pause = time.monotonic() + seconds, 1.0
+    end, pause, told = time.monotonic() + seconds, 1.0, False
     while True:
         try:
             return work()
         except HttpResponseError as error:
             if error.status_code != 403 or time.monotonic() + pause > end:
                 raise
-            pulumi.log.info(f"{what}: Azure still refuses (403), a role assignment may be on its way; trying again")
+            # Once for the record, then only while it lasts.
+            message = f"{what}: Azure refuses it yet (403), a role assignment may be on its way; trying again"
+            pulumi.log.info(message, ephemeral=told)
+            told = True
             time.sleep(pause)
             pause = min(pause * 1.5, 15)
 
@@ -128,13 +136,20 @@ def _json(response: Any) -> dict[str, Any]:
     return response.json() if response.content else {}
 
 
-def _github_assertion() -> str:
+def github_assertion() -> str:
     """A fresh token of the running GitHub job: one is good for minutes only, so each Azure token gets its own."""
     import requests
 
-    url, token = os.environ["ACTIONS_ID_TOKEN_REQUEST_URL"], os.environ["ACTIONS_ID_TOKEN_REQUEST_TOKEN"]
+    url, token = _either("REQUEST_URL"), _either("REQUEST_TOKEN")
     answer = requests.get(
         url, params={"audience": "api://AzureADTokenExchange"}, headers={"Authorization": f"Bearer {token}"}, timeout=30
     )
     answer.raise_for_status()
     return answer.json()["value"]
+
+
+def _either(name: str) -> str:
+    found = os.environ.get(f"ARM_OIDC_{name}") or os.environ.get(f"ACTIONS_ID_TOKEN_{name}")
+    if not found:
+        raise RuntimeError(f"ARM_USE_OIDC is true, but neither ARM_OIDC_{name} nor ACTIONS_ID_TOKEN_{name} is set")
+    return found

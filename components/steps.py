@@ -26,7 +26,7 @@ def step(name: str, *, acts_on: Mapping[str, pulumi.Input[Any]], work: Work, opt
 
     async def before(args: ResourceHookArgs) -> None:
         old = args.old_inputs["input"] if args.old_inputs else None
-        await _in_thread(work, _wire(args)["input"], old)
+        await in_thread(work, _wire(args)["input"], old)
 
     hook = ResourceHook(f"step-{name}", before)
     opts = ResourceOptions.merge(
@@ -39,7 +39,7 @@ def before_create(name: str, work: Callable[[Values], None]) -> ResourceHookBind
     """Does `work(inputs)` before a resource is created; inputs are named as on the wire (`resourceGroupName`)."""
 
     async def before(args: ResourceHookArgs) -> None:
-        await _in_thread(work, _wire(args))
+        await in_thread(work, _wire(args))
 
     return ResourceHookBinding(before_create=[ResourceHook(f"before-{name}", before)])
 
@@ -48,33 +48,37 @@ def before_update(name: str, work: Callable[[str], None]) -> ResourceHook:
     """Does `work(id)` before a resource is changed."""
 
     async def before(args: ResourceHookArgs) -> None:
-        await _in_thread(work, args.id)
+        await in_thread(work, args.id)
 
     return ResourceHook(f"before-{name}", before)
 
 
 def again_until_authorized(name: str) -> ErrorHook:
     """Tries again what Azure refused for a missing right: a role assignment takes minutes to reach services."""
-    waited = 0.0
 
     async def on_error(args: ErrorHookArgs) -> bool:
-        nonlocal waited
-        if not re.search(REFUSED, args.errors[0]) or waited > arm.PATIENCE_SECONDS:
+        attempts = len(args.errors)
+        if not re.search(REFUSED, args.errors[0]) or sum(map(_pause, range(attempts))) > arm.PATIENCE_SECONDS:
             return False
-        pulumi.log.info(f"{args.name}: not authorized yet, a role assignment may be on its way; trying again")
-        pause = min(1.5 ** len(args.errors), 20)
-        waited += pause
-        await asyncio.sleep(pause)
+        if attempts == 1:
+            pulumi.log.info(f"{args.name}: not authorized yet, a role assignment may be on its way; trying again")
+        await asyncio.sleep(_pause(attempts))
         return True
 
     return ErrorHook(f"again-{name}", on_error)
+
+
+def _pause(attempts: int) -> float:
+    """Seconds to wait after so many failed attempts."""
+    return min(1.5**attempts, 20)
 
 
 def _wire(args: ResourceHookArgs) -> Values:
     return args.new_inputs or {}
 
 
-async def _in_thread(work: Callable[..., None], *values: Any) -> None:
+async def in_thread(work: Callable[..., None], *values: Any) -> None:
+    """Does the work of a hook beside the program; what it raises always has a message."""
     # The program's event loop goes on meanwhile: a hook that blocks it would hold up every other resource.
     try:
         await asyncio.to_thread(work, *values)

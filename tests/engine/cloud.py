@@ -91,10 +91,10 @@ class Cloud:
     def outputs(self, stack: str) -> dict[str, Any]:
         return json.loads(self._run("pulumi", "stack", "output", "--json", "--stack", stack).stdout)
 
-    def look(self, code: str, outputs: dict[str, Any]) -> Any:
-        """What `answer` is after the code has run as the deployer; LOOK has the names it may use."""
+    def look(self, code: str, outputs: dict[str, Any], *, identity: str = "deployer") -> Any:
+        """What `answer` is after the code has run as an identity; LOOK has the names it may use."""
         script = f"{LOOK}\n{code}\nprint(json.dumps(answer))"
-        ended = self._run(sys.executable, "-c", script, json.dumps(outputs))
+        ended = self._run(sys.executable, "-c", script, json.dumps(outputs), identity=identity)
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
 
@@ -111,8 +111,8 @@ class Cloud:
         )
         assert ended.returncode == 0, ended.stderr
 
-    def _run(self, *command: str) -> subprocess.CompletedProcess[str]:
-        command = ("azure-sandbox", "run", "--", *command)
+    def _run(self, *command: str, identity: str = "deployer") -> subprocess.CompletedProcess[str]:
+        command = ("azure-sandbox", "run", "--as", identity, "--", *command)
         return subprocess.run(
             command, env=self.environment, cwd=self.project, capture_output=True, text=True, timeout=300, check=False
         )
