@@ -1,7 +1,6 @@
 """Identities, roles, and what hangs on any resource: diagnostics, logs."""
 
 import re
-import uuid
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -101,27 +100,3 @@ def check_component(world: World, resource_id: str, body: Body, old: Body | None
     # Classic components were retired: learn.microsoft.com/azure/azure-monitor/app/convert-classic-resource
     text = "WorkspaceResourceId is required: classic Application Insights resources are retired."
     refuse(not body["properties"].get("WorkspaceResourceId"), text)
-
-
-@code("fill", "Microsoft.Insights/components")
-def fill_component(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    key = dig(old, "properties.InstrumentationKey") or str(uuid.uuid4())
-    app = dig(old, "properties.AppId") or str(uuid.uuid4())
-    place = body["location"].lower().replace(" ", "")
-    ingestion = f"https://{place}-0.in.applicationinsights.azure.com/"
-    live = f"https://{place}.livediagnostics.monitor.azure.com/"
-    connection = f"InstrumentationKey={key};IngestionEndpoint={ingestion};LiveEndpoint={live};ApplicationId={app}"
-    name = name_of(resource_id)
-    return {
-        "InstrumentationKey": key,
-        "ConnectionString": connection,
-        "AppId": app,
-        "ApplicationId": name,
-        "Name": name,
-        "TenantId": world.directory.tenant_id,
-    }
-
-
-@code("fill", "Microsoft.OperationalInsights/workspaces")
-def fill_logs(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    return {"customerId": dig(old, "properties.customerId") or str(uuid.uuid4())}

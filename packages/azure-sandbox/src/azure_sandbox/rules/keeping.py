@@ -1,8 +1,5 @@
 """Where things are kept: storage accounts, vaults, registries."""
 
-from typing import Any
-
-from azure_sandbox.ids import name_of
 from azure_sandbox.rules.types import Body, World, code, dig, refuse
 
 STORAGE = "Microsoft.Storage/storageAccounts"
@@ -18,27 +15,6 @@ def check_account(world: World, resource_id: str, body: Body, old: Body | None) 
     refuse(hns and unfit, text, "HnsNotSupported")
 
 
-@code("fill", STORAGE)
-def fill_account(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    name, zones = name_of(resource_id), {"web": "z13.web"}
-    services = ("blob", "dfs", "queue", "table", "file", "web")
-    rules = {"bypass": "AzureServices", "defaultAction": "Allow", "ipRules": [], "virtualNetworkRules": []}
-    return {
-        "primaryEndpoints": {s: f"https://{name}.{zones.get(s, s)}.core.windows.net/" for s in services},
-        "primaryLocation": body["location"].lower().replace(" ", ""),
-        "statusOfPrimary": "available",
-        "creationTime": dig(old, "properties.creationTime") or world.clock.stamp(),
-        "encryption": {"keySource": "Microsoft.Storage", **(dig(body, "properties.encryption") or {})},
-        "networkAcls": {**rules, **(dig(body, "properties.networkAcls") or {})},
-    }
-
-
-@code("fill", f"{STORAGE}/blobServices/containers")
-def fill_container(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    held = {"hasImmutabilityPolicy": False, "hasLegalHold": False}
-    return {**held, "leaseState": "Available", "leaseStatus": "Unlocked", "lastModifiedTime": world.clock.stamp()}
-
-
 @code("check", f"{STORAGE}/managementPolicies")
 def check_policy(world: World, resource_id: str, body: Body, old: Body | None) -> None:
     # learn.microsoft.com/azure/storage/blobs/lifecycle-management-policy-structure
@@ -50,11 +26,6 @@ def check_policy(world: World, resource_id: str, body: Body, old: Body | None) -
         index = dig(rule, "definition.filters.blobIndexMatch") and dig(account, "properties.isHnsEnabled")
         text = "Blob index filters are not supported for accounts with a hierarchical namespace."
         refuse(index, text, BAD_STORAGE)
-
-
-@code("fill", f"{STORAGE}/managementPolicies")
-def fill_policy(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    return {"lastModifiedTime": world.clock.stamp()}
 
 
 @code("check", "Microsoft.KeyVault/vaults")
@@ -80,11 +51,6 @@ def check_vault(world: World, resource_id: str, body: Body, old: Body | None) ->
     refuse(not policies and not recover, "The parameter accessPolicies is not specified.")
 
 
-@code("fill", "Microsoft.KeyVault/vaults")
-def fill_vault(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    return {"vaultUri": f"https://{name_of(resource_id).lower()}.vault.azure.net/"}
-
-
 @code("check", "Microsoft.ContainerRegistry/registries")
 def check_registry(world: World, resource_id: str, body: Body, old: Body | None) -> None:
     # learn.microsoft.com/azure/container-registry/container-registry-skus
@@ -100,9 +66,3 @@ def check_registry(world: World, resource_id: str, body: Body, old: Body | None)
         wanted = str(dig(properties, path)).lower() == value.lower() and sku.lower() != "premium"
         text = f"The value '{value}' of property '{path}' needs a registry with SKU Premium, not '{sku}'."
         refuse(wanted, text, "SkuNotSupported")
-
-
-@code("fill", "Microsoft.ContainerRegistry/registries")
-def fill_registry(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    created = dig(old, "properties.creationDate") or world.clock.stamp()
-    return {"loginServer": f"{name_of(resource_id).lower()}.azurecr.io", "creationDate": created}

@@ -4,7 +4,6 @@ Sources: learn.microsoft.com/rest/api/azureml, learn.microsoft.com/azure/machine
 """
 
 import re
-import uuid
 from typing import Any
 
 from azure_sandbox.ids import kind_of, name_of, normal
@@ -56,19 +55,6 @@ def check_workspace(world: World, resource_id: str, body: Body, old: Body | None
     refuse(primary and normal(primary) not in users, text)
     text = "A workspace with user assigned identities only needs a primaryUserAssignedIdentity."
     refuse("systemassigned" not in identity and not primary, text)
-
-
-@code("fill", ML)
-def fill_workspace(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    host = f"{body['location'].lower().replace(' ', '')}.api.azureml.ms"
-    return {
-        "workspaceId": dig(old, "properties.workspaceId") or str(uuid.uuid4()),
-        "discoveryUrl": f"https://{host}/discovery",
-        "mlFlowTrackingUri": f"azureml://{host}/mlflow/v1.0{resource_id}",
-        "tenantId": world.directory.tenant_id,
-        "storageHnsEnabled": False,
-        "friendlyName": body["properties"].get("friendlyName") or name_of(resource_id),
-    }
 
 
 @code("follow", ML)
@@ -123,28 +109,6 @@ def check_compute(world: World, resource_id: str, body: Body, old: Body | None) 
     invalid(not DURATION.fullmatch(str(idle)), text)
 
 
-@code("fill", f"{ML}/computes")
-def fill_compute(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    inner, before = body["properties"]["properties"], dig(old, "properties.properties") or {}
-    states = ("idle", "leaving", "preempted", "preparing", "running", "unusable")
-    live = {"allocationState": "Steady", "currentNodeCount": 0, "targetNodeCount": 0}
-    live["nodeStateCounts"] = {f"{state}NodeCount": 0 for state in states}
-    defaults = {
-        "osType": "Linux",
-        "remoteLoginPortPublicAccess": "NotSpecified",
-        "enableNodePublicIp": True,
-    }
-    scale = {"minNodeCount": 0, "nodeIdleTimeBeforeScaleDown": "PT120S", **inner["scaleSettings"]}
-    kept = {key: before.get(key, value) for key, value in live.items()}
-    return {
-        "computeLocation": body["properties"].get("computeLocation") or body["location"],
-        "createdOn": dig(old, "properties.createdOn") or world.clock.stamp(),
-        "modifiedOn": world.clock.stamp(),
-        "isAttachedCompute": False,
-        "properties": {**defaults, **inner, **kept, "scaleSettings": scale},
-    }
-
-
 @code("check", f"{ML}/datastores")
 def check_datastore(world: World, resource_id: str, body: Body, old: Body | None) -> None:
     kind = body["properties"]["datastoreType"]
@@ -169,18 +133,6 @@ def check_version(world: World, resource_id: str, body: Body, old: Body | None) 
             f"'{before}' cannot become '{after}'."
         )
         refuse(not same(before, after), text, "Conflict", 409)
-
-
-@code("fill", *VERSIONS)
-def fill_version(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    properties, kind = body["properties"], kind_of(resource_id).split("/")[2]
-    filled: dict[str, Any] = {key: properties.get(key) or {} for key in ("tags", "properties")}
-    filled |= {key: bool(properties.get(key)) for key in ("isArchived", "isAnonymous")}
-    if kind == "models":
-        filled |= {"flavors": properties.get("flavors") or {}, "modelType": properties.get("modelType", "custom_model")}
-    if kind == "environments":
-        filled |= {"environmentType": "UserCreated", "osType": properties.get("osType") or "Linux"}
-    return filled
 
 
 @code("fill", *CONTAINERS)
@@ -279,7 +231,7 @@ def check_deployment(world: World, resource_id: str, body: Body, old: Body | Non
     invalid(code and not code.get("scoringScript"), "The property 'codeConfiguration.scoringScript' is required.")
     _asset(world, workspace, "codes", code.get("codeId"))
     _asset(world, workspace, "environments", properties.get("environmentId"))
-    timeout = dig(properties, "retrySettings.timeout") or "PT30S"
+    timeout = dig(properties, "retrySettings.timeout")
     text = f"The retry timeout '{timeout}' is no ISO 8601 duration such as PT5M."
     invalid(not DURATION.fullmatch(str(timeout)), text)
     for key, value in (dig(old, "properties.properties") or {}).items():
@@ -294,12 +246,6 @@ def _asset(world: World, workspace: str, kind: str, reference: str | None) -> Bo
     text = f"The {kind.removesuffix('s')} '{reference}' could not be found."
     refuse(reference and found is None, text, "ResourceNotFound", 404)
     return found
-
-
-@code("fill", DEPLOYMENTS)
-def fill_deployment(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    retry = {"maxRetries": 3, "timeout": "PT30S", **(dig(body, "properties.retrySettings") or {})}
-    return {"retrySettings": retry, "resources": {"instanceCount": 1, **(dig(body, "properties.resources") or {})}}
 
 
 @code("in_use", DEPLOYMENTS)

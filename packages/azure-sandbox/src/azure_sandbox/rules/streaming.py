@@ -1,6 +1,5 @@
 """How events come in: Event Hubs and Stream Analytics."""
 
-import uuid
 from typing import Any
 
 from azure_sandbox.ids import name_of
@@ -25,14 +24,6 @@ def check_namespace(world: World, resource_id: str, body: Body, old: Body | None
     capacity = dig(body, "sku.capacity") or 1
     fits = 1 <= capacity <= (16 if sku == "premium" else 40)
     refuse(not fits, f"The capacity {capacity} is not valid for SKU '{sku}'.")
-
-
-@code("fill", HUBS)
-def fill_namespace(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    name = name_of(resource_id)
-    address = f"https://{name}.servicebus.windows.net:443/"
-    metric = f"{world.directory.subscription_id}:{name.lower()}"
-    return {"serviceBusEndpoint": address, "metricId": metric, "status": "Active", **_dates(world, old)}
 
 
 @code("check", f"{HUBS}/eventhubs")
@@ -70,7 +61,6 @@ def fill_hub(world: World, resource_id: str, body: Body, old: Body | None) -> di
         "messageRetentionInDays": days,
         "retentionDescription": {**described, "retentionTimeInHours": hours or days * 24},
         "status": properties.get("status") or "Active",
-        **_dates(world, old),
     }
 
 
@@ -88,11 +78,6 @@ def check_group(world: World, resource_id: str, body: Body, old: Body | None) ->
     refuse(full, "The maximum number of 20 consumer groups per Event Hub is reached.")
 
 
-@code("fill", f"{HUBS}/eventhubs/consumergroups")
-def fill_group(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    return _dates(world, old)
-
-
 @code("in_use", f"{HUBS}/eventhubs/consumergroups")
 def keep_default_group(world: World, resource: Body) -> None:
     refuse(resource["name"].lower() == "$default", "The default consumer group cannot be deleted.")
@@ -101,11 +86,6 @@ def keep_default_group(world: World, resource: Body) -> None:
 def _tier(world: World, resource_id: str, above: int) -> str:
     namespace = world.find(resource_id.rsplit("/", above)[0])
     return str(dig(namespace, "sku.name")).lower()
-
-
-def _dates(world: World, old: Body | None) -> dict[str, Any]:
-    now = world.clock.stamp()
-    return {"createdAt": dig(old, "properties.createdAt") or now, "updatedAt": now}
 
 
 # Stream Analytics: learn.microsoft.com/azure/stream-analytics, learn.microsoft.com/rest/api/streamanalytics
@@ -143,12 +123,9 @@ def check_job(world: World, resource_id: str, body: Body, old: Body | None) -> N
 
 @code("fill", JOB)
 def fill_job(world: World, resource_id: str, body: Body, old: Body | None) -> dict[str, Any]:
-    filled: dict[str, Any] = {
-        "jobId": dig(old, "properties.jobId") or str(uuid.uuid4()),
-        "createdDate": dig(old, "properties.createdDate") or world.clock.stamp(),
-        "jobState": dig(old, "properties.jobState") or "Created",
-    }
     given = body["properties"].get("transformation") or dig(old, "properties.transformation")
+    output = dig(old, "properties.lastOutputEventTime")
+    filled: dict[str, Any] = {"lastOutputEventTime": output} if output else {}
     if given:
         name = given["name"]
         own = {"id": f"{resource_id}/transformations/{name}", "name": name, "type": f"{JOB}/transformations"}

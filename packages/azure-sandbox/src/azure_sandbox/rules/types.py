@@ -1,7 +1,9 @@
 """Rules about resource types: types.toml, and the code that hangs in by decorator; and the checks that follow."""
 
+import copy
 import re
 import tomllib
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -55,8 +57,9 @@ class Type:
     exists: Mapping[str, str] = field(default_factory=dict)
     fixed: tuple[str, ...] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    computed: Mapping[str, Any] = field(default_factory=dict)
     unique: tuple[int, str, str] | None = None
-    kept: tuple[str, ...] = ()
+    kept: Mapping[str, Any] = field(default_factory=dict)
     secret: tuple[str, ...] = ()
     slow: str = ""
     implicit: bool = False
@@ -152,12 +155,35 @@ def same(one: Any, other: Any) -> bool:
 
 def fill_defaults(rule: Type, body: Body) -> None:
     for path, value in rule.defaults.items():
-        *above, last = path.split(".")
-        place: Any = body
-        for key in above:
-            place = place.setdefault(key, {}) if isinstance(place, dict) else None
-        if isinstance(place, dict) and place.get(last) is None:
-            place[last] = value
+        if dig(body, path) is None:
+            put(body, path, copy.deepcopy(value))
+
+
+def compute(world: World, rule: Type, body: Body, old: Body | None) -> None:
+    """Fills in what Azure keeps (`kept`) and what only Azure knows (`computed`)."""
+    for path, first in rule.kept.items():
+        before = dig(old, path)
+        put(body, path, first if before is None else before)
+    place = str(body.get("location", "")).replace(" ", "").lower()
+    known = {"id": body["id"], "name": body["name"], "lower": body["name"].lower(), "place": place}
+    known |= {"tenant": world.directory.tenant_id, "subscription": world.directory.subscription_id}
+    for path, text in rule.computed.items():
+        before = dig(old, f"properties.{path}")
+        special = {"@now": world.clock.stamp(), "@created": before or world.clock.stamp()}
+        special["@new"] = before or str(uuid.uuid4())
+        value = special.get(text) or text.format(**known) if isinstance(text, str) else copy.deepcopy(text)
+        known[path] = value
+        put(body, f"properties.{path}", value)
+
+
+def put(body: Body, path: str, value: Any) -> None:
+    """Sets a dotted path, unless something that is no object stands in its way."""
+    *above, last = path.split(".")
+    place: Any = body
+    for key in above:
+        place = place.setdefault(key, {}) if isinstance(place, dict) else None
+    if isinstance(place, dict):
+        place[last] = value
 
 
 def walk(value: Any, path: str, where: str = "") -> Iterator[tuple[str, Any]]:
