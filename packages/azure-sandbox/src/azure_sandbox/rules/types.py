@@ -80,7 +80,8 @@ def _load() -> dict[str, Type]:
     tables = tomllib.loads(Path(__file__).with_name("types.toml").read_text(encoding="utf-8"))
     found: dict[str, Type] = {}
     for name, given in tables.items():
-        facts = {**tables.get(given.pop("like", ""), {}), **given}
+        base = tables.get(given.pop("like", ""), {})
+        facts = base | {k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in given.items()}
         found[name.lower()] = Type(name=name, **facts)
     return found
 
