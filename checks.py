@@ -45,7 +45,7 @@ def checked_query(problem: str, *, inputs: Iterable[str], outputs: Iterable[str]
     problems = [
         *_aliases(file, text, "FROM", set(query.inputs), set(inputs), "input"),
         *_aliases(file, text, "INTO", set(query.outputs), set(outputs), "output"),
-        *query_problems(contract_of(problem), query.outputs, file=str(file)),
+        *(_located(file, text, found) for found in query_problems(contract_of(problem), query.outputs, file=str(file))),
     ]
     if problems:
         raise QueryProblems("\n".join(problems))
@@ -64,10 +64,21 @@ def _aliases(file: Path, text: str, word: str, found: set[str], declared: set[st
     ]
 
 
+def _located(file: Path, text: str, problem: str) -> str:
+    """A problem of an output's column with its place: where the column gets its name, else where the output does."""
+    output, column = re.match(r".*?: output (\w+)(?:: column (\w+))?", problem, re.DOTALL).groups()  # type: ignore[union-attr]
+    into = re.search(rf"\bINTO\s+\[?{re.escape(output)}\b", text, re.IGNORECASE)
+    names = list(re.finditer(rf"\bAS\s+\[?({re.escape(column)})\b", text[: into.start()])) if column and into else []
+    where = names[-1].start(1) if names else into.start() if into else 0
+    return problem.replace(f"{file}:", f"{file}, {_position(text, where)}:", 1)
+
+
 def _place(text: str, word: str, alias: str) -> str:
     """Line and column of an alias's first use."""
     use = re.search(rf"\b(?:{word}|JOIN)\s+\[?({re.escape(alias)})\b", text, re.IGNORECASE)
-    if use is None:
-        return "line 1, column 1"
-    before = text[: use.start(1)].split("\n")
+    return _position(text, use.start(1) if use else 0)
+
+
+def _position(text: str, offset: int) -> str:
+    before = text[:offset].split("\n")
     return f"line {len(before)}, column {len(before[-1]) + 1}"

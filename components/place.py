@@ -1,12 +1,15 @@
 """Where a component puts its resources, and what all of them share."""
 
 import dataclasses
+import hashlib
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import pulumi
 from pulumi import Input, ResourceOptions
+from pulumi._types import input_type_to_dict, is_input_type  # how the SDK itself reads its Args objects
 from pulumi_azure_native import authorization, monitor
 
 from naming import Names
@@ -84,15 +87,10 @@ def fingerprint(*values: Any) -> str:
 
     Only what is known before the deployment can be in it; an Output is refused, since its digest would not be stable.
     """
-    import hashlib
-    import json
-
     return hashlib.sha256(json.dumps([_plain(value) for value in values], sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _plain(value: Any) -> Any:
-    from pulumi._types import input_type_to_dict, is_input_type
-
     if isinstance(value, pulumi.Output):
         raise TypeError("an Output has no digest before the deployment; give the plain value")
     if is_input_type(type(value)):

@@ -19,13 +19,17 @@ def problems_of(tmp_path: Path, text: str) -> str:
     return str(error.value)
 
 
+def line_of(text: str, part: str) -> int:
+    return text[: text.index(part)].count("\n") + 1
+
+
 def test_the_problems_query_fits_the_job_and_the_contract() -> None:
     assert checks.checked_query("sensors", inputs=stream.INPUTS, outputs=stream.OUTPUTS) == QUERY
 
 
 def test_an_output_that_the_job_does_not_have_is_refused_with_its_place(tmp_path: Path) -> None:
     text = QUERY.replace("INTO features", "INTO featurs")
-    line = text[: text.index("INTO featurs")].count("\n") + 1
+    line = line_of(text, "INTO featurs")
     found = problems_of(tmp_path, text)
     assert f"query.asaql, line {line}, column " in found
     assert "INTO featurs: the job declares no such output; it has features, raw, rejected" in found
@@ -34,27 +38,32 @@ def test_an_output_that_the_job_does_not_have_is_refused_with_its_place(tmp_path
 
 def test_an_input_that_the_job_does_not_have_is_refused_with_its_place(tmp_path: Path) -> None:
     text = QUERY.replace("FROM events", "FROM event", 1)
-    line = text[: text.index("FROM event ")].count("\n") + 1
+    line = line_of(text, "FROM event ")
     found = problems_of(tmp_path, text)
     assert f"query.asaql, line {line}, column " in found
     assert "FROM event: the job declares no such input; it has arrivals, events" in found
 
 
 def test_a_renamed_column_is_refused_by_file_output_and_column(tmp_path: Path) -> None:
-    found = problems_of(tmp_path, QUERY.replace("AS Minimum", "AS Lowest"))
-    assert "query.asaql: output features: column Minimum is missing" in found
-    assert "query.asaql: output features: column Lowest is not in the contract's row feature" in found
+    text = QUERY.replace("AS Minimum", "AS Lowest")
+    named, into = line_of(text, "AS Lowest"), line_of(text, "INTO features")
+    found = problems_of(tmp_path, text)
+    assert f"query.asaql, line {into}, column 1: output features: column Minimum is missing" in found
+    assert f"query.asaql, line {named}, column " in found
+    assert ": output features: column Lowest is not in the contract's row feature" in found
 
 
 def test_a_retyped_column_is_refused(tmp_path: Path) -> None:
     text = QUERY.replace("AS bigint) AS Events", "AS float) AS Events")
     assert text != QUERY
-    assert "column Events is double, expected int64" in problems_of(tmp_path, text)
+    found = problems_of(tmp_path, text)
+    assert f"query.asaql, line {line_of(text, 'AS float) AS Events')}, column " in found
+    assert ": output features: column Events is double, expected int64" in found
 
 
 def test_a_syntax_error_is_shown_where_it_is(tmp_path: Path) -> None:
     found = problems_of(tmp_path, QUERY.replace("GROUP BY", "GROUPED BY", 1))
-    line = QUERY[: QUERY.index("GROUP BY")].count("\n") + 1
+    line = line_of(QUERY, "GROUP BY")
     assert f"query.asaql, line {line}, column " in found
 
 
