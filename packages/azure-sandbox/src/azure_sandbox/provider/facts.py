@@ -17,6 +17,7 @@ import itertools
 import json
 import os
 import re
+import subprocess
 import sys
 import types
 import typing
@@ -39,7 +40,11 @@ def facts() -> dict[str, Any]:
         return json.loads(file.read_text())
     except (OSError, ValueError):
         pass
-    found = read_all()
+    # In a process of its own: the SDK stays in the memory of whoever imports it, and this plugin does without pulumi.
+    done = subprocess.run([sys.executable, "-m", __name__], capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise RuntimeError(f"the installed pulumi-azure-native cannot be read: {done.stderr[-2000:]}")
+    found = json.loads(done.stdout)
     try:
         home.mkdir(parents=True, exist_ok=True)
         fresh = file.with_suffix(f".{os.getpid()}")
@@ -138,3 +143,7 @@ def discriminators(cls: Any) -> dict[str, str]:
     the source takes seconds)."""
     loads = [i.argval if i.opname == "LOAD_CONST" else None for i in dis.get_instructions(cls.__init__)]
     return {k: v for k, v in itertools.pairwise(loads) if isinstance(k, str) and isinstance(v, str)}
+
+
+if __name__ == "__main__":
+    print(json.dumps(read_all()))
