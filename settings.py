@@ -148,7 +148,9 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
         storage=_storage(r),
         registry_sku=r.choice("registrySku", "Standard", "Premium"),
         vault=Vault(retention_days=r.whole("vaultRetentionDays", 7, 90), purge_protection=not ephemeral),
-        watch=Watch(retention_days=r.whole("logRetentionDays", 30, 730), daily_cap_gb=r.whole("logDailyCapGb", 1, 4_000)),
+        watch=Watch(
+            retention_days=r.whole("logRetentionDays", 30, 730), daily_cap_gb=r.whole("logDailyCapGb", 1, 4_000)
+        ),
         cluster=_cluster(r),
         scoring=_scoring(r),
     )

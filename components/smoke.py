@@ -129,15 +129,20 @@ def _invoke(target: Target, source: str, attempt: str) -> dict[str, Any]:
 
 
 def _ended(target: Target, job: dict[str, Any], *, minutes: int) -> dict[str, Any]:
-    """The job once it has ended. Raises SmokeError when it has not after `minutes`."""
-    name = job["name"]
+    """The job once it has ended, telling how it gets on. Raises SmokeError when it has not after `minutes`."""
+    import pulumi
+
+    name, told = job["name"], ""
     began = time.monotonic()
     while True:
         job = arm.call("GET", f"{target.workspace}/jobs/{name}", api=_API)
-        if job["properties"]["status"] in _ENDED:
+        status = job["properties"]["status"]
+        if status in _ENDED:
             return job
+        if status != told:
+            pulumi.log.info(f"smoke run of {target.deployment} (job {name}): {status}")
+            told = status
         if time.monotonic() - began > minutes * 60:
-            status = job["properties"]["status"]
             raise SmokeError(f"the smoke run of {target.deployment} (job {name}) is {status} after {minutes} minutes")
         time.sleep(1 if time.monotonic() - began < 120 else 10)
 

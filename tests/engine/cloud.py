@@ -21,6 +21,7 @@ LINKED = (
     "settings.py",
     "sizing.py",
     "components",
+    "operations",
     ".venv",
 )
 STEP = re.compile(r"^ *(?:[+~-]|\+-|\+\+|--)? *(\S+) (\S+) (created|updated|deleted|replaced)(?:\b.*)?$", re.MULTILINE)

@@ -40,6 +40,14 @@ for _ in range(60):
 """
 
 
+# What `batch-scoring train` does with a model for a stack that names its version.
+REGISTER = """
+from pathlib import Path
+from operations import registration, stack
+answer, new = registration.register(stack.Stack.of("prod", outputs, ""), Path("build/models/sensors"), lambda _: None)
+"""
+
+
 class Story:
     """The stack `local`, deployed from nothing."""
 
@@ -216,12 +224,18 @@ def test_dev_comes_and_goes(cloud: Cloud) -> None:
     assert gone.code == 0, gone.text
 
 
-def test_prod_comes_without_a_model_and_refuses_to_go_while_it_is_protected(cloud: Cloud) -> None:
+def test_prod_comes_without_a_model_serves_a_registered_one_and_refuses_to_go_while_protected(cloud: Cloud) -> None:
     cloud.create("prod")
     up = cloud.up("prod")
     assert up.code == 0, up.text
     assert "the endpoint has no deployment yet" in up.text
-    assert cloud.outputs("prod")["deployment"] == ""
+    outputs = cloud.outputs("prod")
+    assert outputs["deployment"] == ""
+    version = cloud.look(REGISTER, outputs)
+    named = cloud.up("prod", modelVersion=version)
+    assert named.code == 0, named.text
+    assert named.of("model-") == []  # named, never uploaded
+    assert "answers 18 golden rows as its model did; it serves now" in named.text
     refused = cloud.pulumi("destroy", "--yes", "--skip-preview", stack="prod")
     assert refused.code != 0
     assert "protected" in refused.text
