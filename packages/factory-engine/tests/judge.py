@@ -31,10 +31,10 @@ SEEN = {
 
 def microsoft() -> Callable[[str], dict[str, Any]]:
     """A function from an expression to `{"answer": …}` or `{"fails": True}`."""
-    import pythonnet
+    import pythonnet  # pyright: ignore[reportMissingImports]
 
     pythonnet.load("mono")
-    from data_factory_testing_framework._pythonnet import (  # type: ignore[import-not-found]
+    from data_factory_testing_framework._pythonnet import (  # pyright: ignore[reportMissingImports]
         data_factory_testing_framework_expressions_evaluator as loaded,
     )
 

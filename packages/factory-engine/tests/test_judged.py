@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-
 from factory_engine.expressions import ExpressionError, Scope, evaluate
 
 HERE = Path(__file__).parent

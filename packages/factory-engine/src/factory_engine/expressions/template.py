@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any
+from typing import Any, TypeGuard
 
 from factory_engine.expressions.errors import ExpressionError
 from factory_engine.expressions.nodes import Node
@@ -63,7 +63,7 @@ def _closing_brace(source: str, start: int) -> int:
     raise ExpressionError("'@{' has no closing '}'", expression=source, position=start + 1)
 
 
-def is_expression(value: Any) -> bool:
+def is_expression(value: Any) -> TypeGuard[dict[str, Any]]:
     """Whether `value` is the service's expression object, `{"type": "Expression", "value": "@…"}`."""
     return isinstance(value, dict) and value.get("type") == "Expression" and set(value) == {"type", "value"}
 
