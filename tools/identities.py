@@ -15,10 +15,12 @@ from components.access import GRANTS, Grant  # noqa: E402 - the checkout comes f
 FILE = ROOT / "docs" / "identities.md"
 HEAD = """# Who may do what
 
-Every role assignment of a stack, written by `python tools/identities.py` from `components/access.py`. No other identity, key or password takes part.
+Every role assignment of a stack, written by `python tools/identities.py` from `components/access.py`.
+No other identity, key or password takes part.
 
-*Proved* means that the sandbox refuses the main job with Azure's own error when the assignment is missing. The others are what Azure's documentation asks for and only Azure's
-hidden machinery uses (image pulls, the queue and table behind a parallel run, what a workspace does in its own name): the sandbox cannot prove their need.
+*Proved* means that the sandbox refuses the main job with Azure's own error when the assignment is missing. The others
+are what Azure's documentation asks for and only Azure's hidden machinery uses (image pulls, the queue and table behind
+a parallel run, what a workspace does in its own name): the sandbox cannot prove their need.
 """
 
 
