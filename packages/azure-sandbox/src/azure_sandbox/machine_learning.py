@@ -51,6 +51,7 @@ class MachineLearning:
         manager.collection(f"{WORKSPACES}/jobs", self.job_resources)
         manager.on_action(f"{WORKSPACES}/datastores", "listSecrets", self.list_secrets)
         manager.after_put(DEPLOYMENTS, self.build_ahead)
+        manager.after_delete(WORKSPACES, self.workspace_deleted)
         self._sandbox.status["clusters"] = self.clusters.status
         self._sandbox.status["jobs"] = self.status
 
@@ -209,6 +210,9 @@ class MachineLearning:
         }
         kind = {"pendingUploadId": str(uuid.uuid4()), "pendingUploadType": "TemporaryBlobReference"}
         return {"blobReferenceForConsumption": reference, **kind}
+
+    async def workspace_deleted(self, workspace: Record) -> None:
+        self.jobs.forget(workspace["id"])
 
     async def build_ahead(self, deployment: Record, _: Record | None) -> None:
         """As Azure builds the image when a deployment is made; a failure shows in the job that needs it."""

@@ -71,6 +71,12 @@ class Jobs:
         if task is not None:
             task.cancel()
 
+    def forget(self, workspace: str) -> None:
+        """A workspace takes its jobs along."""
+        for record in self.all(workspace):
+            self.cancel(record["name"])
+        self._sandbox.store.execute("DELETE FROM ml_jobs WHERE workspace = ?", (workspace.lower(),))
+
     async def _run(self, record: Record) -> None:
         work = self._sandbox.state / "jobs" / record["name"]
         shutil.rmtree(work, ignore_errors=True)
@@ -190,9 +196,9 @@ class Jobs:
 
     def _save(self, record: Record) -> None:
         values = (record["name"], record["workspace"].lower(), record["created"], json.dumps(record))
-        statement = """INSERT INTO ml_jobs VALUES (?, ?, ?, ?)
-                       ON CONFLICT DO UPDATE SET record = excluded.record"""
-        self._sandbox.store.execute(statement, values)
+        statement = "INSERT INTO ml_jobs VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET record = excluded.record"
+        if self._sandbox.store.resource(record["workspace"]):
+            self._sandbox.store.execute(statement, values)
 
 
 async def _in_thread(**arguments: Any) -> Any:

@@ -95,7 +95,7 @@ async def serve(sandbox: Sandbox, certificates: Certificates, key: str) -> None:
 @contextlib.asynccontextmanager
 async def _application(app: Any, port: int, context: Any = None) -> AsyncIterator[None]:
     config = uvicorn.Config(
-        app, log_level="warning", lifespan="off", access_log=False, server_header=False, timeout_graceful_shutdown=3
+        app, log_level="warning", lifespan="off", access_log=False, server_header=False, timeout_graceful_shutdown=1
     )
     config.load()
     config.ssl = context

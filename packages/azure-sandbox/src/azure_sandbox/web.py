@@ -2,6 +2,7 @@
 
 import json
 import re
+import traceback
 import uuid
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -52,6 +53,12 @@ class Web:
                 raise AzureError(404, "HostNotServed", f"This sandbox serves nothing at '{host}'.")
             response = await handler(request)
         except AzureError as error:
+            self._note(request, request_id, host, error)
+            response = _refusal(error)
+        except Exception as defect:  # of this sandbox: said, logged, and the next request is answered
+            traceback.print_exc()
+            message = f"azure-sandbox: {type(defect).__name__}: {defect}; see server.log in the state folder"
+            error = AzureError(500, "InternalServerError", message)
             self._note(request, request_id, host, error)
             response = _refusal(error)
         response.headers.setdefault("x-ms-request-id", request_id)
