@@ -32,8 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     for alias, counts in result.metrics_by_input.items():
         told = ", ".join(f"{name} {count}" for name, count in counts.items() if count)
         print(f"input {alias}: {told or 'no events'}")
-    for name, rows in result.outputs.items():
-        print(f"output {name}: {len(rows)} rows in {options.output / name}.jsonl")
+    for name, output in result.outputs.items():
+        print(f"output {name}: {output.rows} rows in {output.path}")
     return 0
 
 

@@ -37,8 +37,8 @@ def compile_on(join: Join, scope: Scope, span: int) -> On:
     right_keys: list[Evaluate] = []
     conditions: list[Evaluate] = []
     found: dict[int, tuple[int, int]] = {}
-    for term in _terms(join.on):
-        time = _time_bound(term, scope)
+    for term in terms(join.on):
+        time = time_bound(term, scope)
         if time is not None:
             source, least, most = time
             known = found.get(source, (-_unbounded, _unbounded))
@@ -66,9 +66,10 @@ def has_time(join: Join) -> bool:
     return any(isinstance(node, Call) and node.name.upper() == "DATEDIFF" for node in walk(join.on))
 
 
-def _terms(node: Expression) -> list[Expression]:
+def terms(node: Expression) -> list[Expression]:
+    """The conditions that AND joins."""
     if isinstance(node, Binary) and node.operator == "AND":
-        return _terms(node.left) + _terms(node.right)
+        return terms(node.left) + terms(node.right)
     return [node]
 
 
@@ -85,7 +86,7 @@ def _bounds(found: dict[int, tuple[int, int]], join: Join, span: int) -> Bounds 
     )
 
 
-def _time_bound(term: Expression, scope: Scope) -> tuple[int, int, int] | None:
+def time_bound(term: Expression, scope: Scope) -> tuple[int, int, int] | None:
     """Source and bounds (right's time - source's time) of a term DATEDIFF of two sources; None for another."""
     if isinstance(term, Between) and not term.negated:
         pair = _datediff(term.operand, scope)

@@ -4,14 +4,37 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
+from .fast import copy_lines, run_fast
 from .query import compile_query
-from .run import Result, run
+from .run import Reference, check, run_stages, tell, timeless
 from .stages import Row
 from .values import as_text
 from .watermark import TimePolicy
+
+
+@dataclass(frozen=True, kw_only=True)
+class OutputFile:
+    """A written file; its length is the number of its rows."""
+
+    path: Path
+    rows: int
+
+    def __len__(self) -> int:
+        return self.rows
+
+
+@dataclass(frozen=True, kw_only=True)
+class FilesResult:
+    """The file of each output, and the metrics by Azure's names."""
+
+    outputs: dict[str, OutputFile]
+    metrics: dict[str, int]
+    metrics_by_input: dict[str, dict[str, int]]
 
 
 def run_files(
@@ -19,38 +42,52 @@ def run_files(
     inputs: Mapping[str, Path | Sequence[Path]],
     output_dir: Path,
     policy: TimePolicy | None = None,
-) -> Result:
-    """Run the query over JSON files and write `<output>.jsonl` for each output into `output_dir`, made when missing.
+    *,
+    reference: Reference | None = None,
+) -> FilesResult:
+    """Run the query over files (see `formats`) and write `<output>.jsonl` for each output into `output_dir`.
 
-    Lines with EventEnqueuedUtcTime arrived then, and the time policy applies to them; without it they are data at
-    rest (see `run`). The same files give the same bytes. Nothing is written when anything fails. Raises QueryError,
-    StreamError, OSError, ValueError.
+    Lines with EventEnqueuedUtcTime arrived then, and the time policy applies to them; without it they are data at rest
+    (see `run`). The same files give the same bytes: rows are in order of time. Nothing is written when anything fails.
+    Raises QueryError, StreamError, OSError, ValueError.
     """
     query = compile_query(query_file.read_text(encoding="utf-8-sig"), name=str(query_file))
-    result = run(query, {alias: _bodies(paths) for alias, paths in inputs.items()}, policy=policy)
+    files = {alias: [path] if isinstance(path, Path) else list(path) for alias, path in inputs.items()}
+    check("inputs", query.inputs, files, query)
+    check("reference data", query.references, reference or {}, query)
     output_dir.mkdir(parents=True, exist_ok=True)
-    written = [_write(output_dir / f"{name}.jsonl", rows) for name, rows in result.outputs.items()]
-    for partial, final in written:
-        os.replace(partial, final)
-    return result
+    try:
+        fast = None if reference else run_fast(query, files, timeless, copy_lines(output_dir))
+        if fast is not None:
+            counts: dict[str, int] = fast.outputs
+            by_input, metrics = tell(query, fast.counts, sum(counts.values()))
+        else:
+            result = run_stages(query, files, policy=policy, reference=reference)
+            counts = {name: _write(partial(output_dir, name), rows) for name, rows in result.outputs.items()}
+            by_input, metrics = result.metrics_by_input, result.metrics
+        outputs = {name: OutputFile(path=output_dir / f"{name}.jsonl", rows=count) for name, count in counts.items()}
+        for name, output in outputs.items():
+            os.replace(partial(output_dir, name), output.path)
+    finally:
+        for name in query.outputs:
+            partial(output_dir, name).unlink(missing_ok=True)
+    return FilesResult(outputs=outputs, metrics=metrics, metrics_by_input=by_input)
 
 
-def _bodies(paths: Path | Sequence[Path]) -> Iterator[bytes]:
-    for path in [paths] if isinstance(paths, Path) else paths:
-        with path.open("rb") as lines:
-            for line in lines:
-                if line.strip():
-                    yield line.rstrip(b"\r\n")
+def partial(folder: Path, name: str) -> Path:
+    """Where an output is written before it is complete."""
+    return folder / f".{name}.jsonl.partial"
 
 
-def _write(path: Path, rows: Iterable[Row]) -> tuple[Path, Path]:
-    partial = path.with_name(f".{path.name}.partial")
-    with partial.open("w", encoding="utf-8", newline="\n") as file:
+def _write(path: Path, rows: Iterable[Row]) -> int:
+    count = 0
+    with path.open("w", encoding="utf-8", newline="\n") as file:
         for row in rows:
             file.write(json_line(row))
-    return partial, path
+            count += 1
+    return count
 
 
-def json_line(row: Row) -> str:
+def json_line(row: Mapping[str, Any]) -> str:
     """A row as the service writes it to JSON: datetimes in ISO 8601 with seven digits, one line."""
-    return json.dumps(row, default=as_text, ensure_ascii=False) + "\n"
+    return json.dumps(row, default=as_text, ensure_ascii=False, separators=(",", ":")) + "\n"

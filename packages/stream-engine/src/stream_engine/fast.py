@@ -1,0 +1,173 @@
+"""The fast way over files: DuckDB reads, filters and aggregates; the engine's own stages run what is not translated.
+
+First the strict SQL: it ends at the first line that is not plainly an event with all fields that are read. Then those
+lines are looked at one by one, and the SQL that leaves them out runs; where they hold what it cannot see, or any value
+is one that the engine would stop at, the stages run after all. So the result is the same, and only the speed differs.
+
+What DuckDB reads although JSON forbids it (NaN, an integer beyond 64 bits) in a field that the query does not read
+goes unnoticed here.
+"""
+
+# ruff: noqa: S608 - the SQL is made of the query's quoted names and runs in a database of its own
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from .query import Query
+from .sqlquery import Read, Translation
+from .sqlsource import Files, count_lines, malformed, open_files
+from .sqltables import StepTable
+from .sqltext import NotInSql, name, register, stop, text_literal
+from .stages import Row
+from .values import from_micros, load_json, to_micros
+
+if TYPE_CHECKING:
+    import duckdb
+
+T = TypeVar("T")
+# Sorting and joining spill to disk beyond this; aggregation stays below it.
+memory = "160MB"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fast:
+    """What `sink` made of each output, and the metrics of each input that the SQL counts."""
+
+    outputs: dict[str, Any]
+    counts: dict[str, dict[str, int]]
+
+
+Sink = Callable[["duckdb.DuckDBPyConnection", str, StepTable], T]
+
+
+def run_fast(query: Query, inputs: Mapping[str, Sequence[Path]], arrival: datetime, sink: Sink[Any]) -> Fast | None:
+    """The outputs of a query over JSON-lines files, each handed to `sink` as SQL; None when the stages must run."""
+    import duckdb
+
+    try:
+        files = {alias.lower(): open_files(alias, paths) for alias, paths in inputs.items()}
+        with _connection() as connection:
+            try:
+                return _run(query, files, arrival, sink, connection, strict=True)
+            except duckdb.InvalidInputException:
+                return _run(query, files, arrival, sink, connection, strict=False)
+    except (NotInSql, duckdb.Error):
+        return None
+
+
+def _run(
+    query: Query,
+    files: Mapping[str, Files],
+    arrival: datetime,
+    sink: Sink[Any],
+    connection: duckdb.DuckDBPyConnection,
+    *,
+    strict: bool,
+) -> Fast:
+    translation = Translation(query.script, files, to_micros(arrival), strict=strict)
+    for table in translation.outputs.values():
+        if any(kind in ("number", "null") for _, kind in table.columns.values()):
+            raise NotInSql("a column of which only the data knows the type")
+    counts = _counts(translation.reads, connection, strict=strict)
+    outputs = {into: sink(connection, into, table) for into, table in translation.outputs.items()}
+    return Fast(outputs=outputs, counts=counts)
+
+
+@contextmanager
+def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+    import duckdb
+
+    with tempfile.TemporaryDirectory(prefix="stream-engine-") as folder, duckdb.connect() as connection:
+        connection.execute(f"SET memory_limit = '{memory}'")
+        connection.execute(f"SET temp_directory = {text_literal(folder)}")
+        connection.execute("SET preserve_insertion_order = false")
+        register(connection)
+        yield connection
+
+
+def _counts(reads: Sequence[Read], connection: duckdb.DuckDBPyConnection, *, strict: bool) -> dict[str, dict[str, int]]:
+    """Events, bytes and what was dropped, by input. Raises NotInSql when an odd line holds what the SQL cannot see."""
+    counts: dict[str, dict[str, int]] = {}
+    for alias in dict.fromkeys(read.files.alias for read in reads):
+        mine = [read for read in reads if read.files.alias == alias]
+        sizes = [count_lines(path) for path in mine[0].files.paths]
+        found = {
+            "InputEvents": sum(lines for lines, _ in sizes),
+            "InputEventBytes": sum(size for _, size in sizes),
+            "DeserializationError": 0,
+            "ConversionErrors": 0,
+        }
+        if not strict:
+            every = Files(alias=alias, paths=mine[0].files.paths, spellings=mine[0].files.spellings)
+            for read in mine:
+                every.fields.update(read.files.fields)
+            bad = malformed([line for (line,) in connection.execute(every.odd_lines()).fetchall()], every)
+            found["DeserializationError"] = bad
+            found["InputEvents"] -= bad
+            for time, raw in {read.time: read.files.raw() for read in mine}.items():
+                missing = connection.execute(f"SELECT count_if({time} IS NULL) FROM ({raw})").fetchone()
+                without = missing[0] if missing is not None else 0
+                found["ConversionErrors"] += without - bad if without else 0
+        counts[alias] = found
+    return counts
+
+
+def fetch(connection: duckdb.DuckDBPyConnection, into: str, table: StepTable) -> list[Row]:
+    """The rows of an output, in order of time and then of their columns."""
+    kinds = [kind for _, kind in table.columns.values()]
+    names = [written for written, _ in table.columns.values()]
+    rows = []
+    for values in connection.execute(_ordered(table)).fetchall():
+        row = Row({n: _value(v, kind) for n, v, kind in zip(names, values, kinds, strict=False)})
+        row.timestamp = from_micros(values[-1])
+        rows.append(row)
+    return rows
+
+
+def _ordered(table: StepTable) -> str:
+    listed = ", ".join(name(written) for written, _ in table.columns.values())
+    checked = ", ".join(_checked(written, kind) for written, kind in table.columns.values())
+    return f"SELECT {checked}, __time FROM ({table.sql}) ORDER BY __time, {listed}"
+
+
+def _checked(written: str, kind: str) -> str:
+    """A column; what DuckDB takes for JSON, and the service does not, ends the SQL."""
+    v = name(written)
+    if kind != "json":
+        return v
+    wrong = f"{v} BETWEEN 'I' AND 'O' OR {v} = '-Infinity' OR ({v} < ':' AND {v} >= '-' AND strlen({v}) > 18)"
+    return f"CASE WHEN {wrong} THEN {stop(kind, 'no JSON')} ELSE {v} END AS {v}"
+
+
+def _value(value: Any, kind: str) -> Any:
+    if value is None:
+        return None
+    if kind == "json":
+        return load_json(value)
+    return value.replace(tzinfo=UTC) if kind == "datetime" else value
+
+
+def copy_lines(folder: Path) -> Sink[int]:
+    """A sink that writes `.<output>.jsonl.partial` as JSON lines and gives the number of rows."""
+
+    def sink(connection: duckdb.DuckDBPyConnection, into: str, table: StepTable) -> int:
+        path = folder / f".{into}.jsonl.partial"
+        shown = ", ".join(f"{_shown(written, kind)} AS {name(written)}" for written, kind in table.columns.values())
+        target = str(path).replace("'", "''")
+        copied = connection.execute(f"COPY (SELECT {shown} FROM ({_ordered(table)})) TO '{target}' (FORMAT json)")
+        count = copied.fetchone()
+        return count[0] if count is not None else 0
+
+    return sink
+
+
+def _shown(written: str, kind: str) -> str:
+    if kind == "datetime":
+        return f"strftime({name(written)}, '%Y-%m-%dT%H:%M:%S.%f0Z')"
+    return f"{name(written)}::JSON" if kind == "json" else name(written)

@@ -1,0 +1,129 @@
+"""JSON-lines files as a table of DuckDB: which fields are read, and what is known of the lines that are no events."""
+
+# ruff: noqa: S608 - the SQL is made of the query's quoted names and runs in a database of its own
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from .events import Undeserializable, records
+from .sqltext import NotInSql, Sql, name, stop, text_literal
+
+_chunk = 1 << 22
+_sampled = 200
+
+
+@dataclass(kw_only=True)
+class Files:
+    """The files of one input. `spellings` are the field names of the first lines, by their lower case."""
+
+    alias: str
+    paths: Sequence[Path]
+    spellings: dict[str, set[str]]
+    fields: dict[str, str] = field(default_factory=dict)
+
+    def column(self, wanted: str) -> Sql:
+        """A field as JSON text, entered among those read. Raises NotInSql when it is spelled in several ways."""
+        found = self.spellings.get(wanted.lower(), {wanted})
+        if len(found) > 1:
+            raise NotInSql(f"{wanted} is spelled in several ways")
+        self.fields[wanted.lower()] = next(iter(found))
+        return Sql(text=name(self.fields[wanted.lower()]), type="json")
+
+    def raw(self) -> str:
+        """The fields that are read, as JSON text; a line that is no object gives NULL everywhere."""
+        paths = ", ".join(text_literal(str(path)) for path in self.paths)
+        columns = ", ".join(f"{text_literal(each)}: 'JSON'" for each in self.fields.values())
+        read = f"read_json([{paths}], format='newline_delimited', ignore_errors=true, columns={{{columns}}})"
+        listed = ", ".join(f"{name(each)}::VARCHAR AS {name(each)}" for each in self.fields.values())
+        return f"SELECT {listed} FROM {read}"
+
+    def strict(self) -> str:
+        """As `raw`, but a missing field ends the SQL: it may be spelled otherwise, or its line be no event."""
+        listed = ", ".join(f"COALESCE({name(f)}, {stop('json', 'missing')}) AS {name(f)}" for f in self.fields.values())
+        return f"SELECT {listed} FROM ({self.raw()})"
+
+    def objects(self) -> str:
+        """As `raw`, but slower, and with no row for a line that is no object: for events read in arrival time."""
+        fields = self.fields.values()
+        listed = ", ".join(f"{_extract(each)}::VARCHAR AS {name(each)}" for each in fields)
+        return f"SELECT {listed} FROM ({self._lines()}) WHERE valid IS NOT NULL AND starts_with(ltrim(line), '{{')"
+
+    def odd_lines(self) -> str:
+        """The lines in which a field that is read is missing, with a row for each."""
+        missing = " OR ".join(f"{_extract(each)} IS NULL" for each in self.fields.values())
+        return f"SELECT line FROM ({self._lines()}) WHERE trim(line) <> '' AND (valid IS NULL OR {missing})"
+
+    def _lines(self) -> str:
+        """All lines as text; `valid` is NULL where a line is no JSON."""
+        paths = ", ".join(text_literal(str(path)) for path in self.paths)
+        lines = (
+            f"read_csv([{paths}], columns={{'line': 'VARCHAR'}}, delim='\x01', quote='', escape='', header=false,"
+            " auto_detect=false, max_line_size=16777216)"
+        )
+        return f"SELECT line, CASE WHEN json_valid(line) THEN line END AS valid FROM {lines}"
+
+
+def _extract(written: str) -> str:
+    """A field of a valid line, as JSON text; JSON's null is NULL."""
+    return f"nullif(json_extract(valid, {text_literal('$.' + json.dumps(written))})::VARCHAR, 'null')"
+
+
+def open_files(alias: str, paths: Sequence[Path]) -> Files:
+    """The files of an input, after a look at their first lines. Raises NotInSql for what is not lines of objects."""
+    spellings: dict[str, set[str]] = {}
+    for path in paths:
+        with path.open("rb") as lines:
+            for number, line in enumerate(lines):
+                if number >= _sampled:
+                    break
+                if number == 0 and not line.lstrip().startswith(b"{"):
+                    raise NotInSql("no lines of objects")
+                try:
+                    found = records(line) if line.strip() else []
+                except Undeserializable:
+                    continue
+                for each in found[0] if found else ():
+                    spellings.setdefault(each.lower(), set()).add(each)
+    if "eventenqueuedutctime" in spellings:
+        raise NotInSql("events with an arrival time: the time policy needs their order")
+    return Files(alias=alias, paths=paths, spellings=spellings)
+
+
+def malformed(lines: Sequence[str], files: Files) -> int:
+    """How many of the odd lines are no events. Raises NotInSql when one holds what the SQL has not seen."""
+    count = 0
+    for line in lines:
+        try:
+            found = records(line)
+        except Undeserializable:
+            count += 1
+            continue
+        if len(found) != 1 or not line.lstrip().startswith("{"):
+            raise NotInSql("a line of several events")
+        for each in found[0]:
+            wanted = files.fields.get(each.lower())
+            if each.lower() == "eventenqueuedutctime" or (wanted is not None and wanted != each):
+                raise NotInSql(f"{each} is spelled in several ways")
+    return count
+
+
+def count_lines(path: Path) -> tuple[int, int]:
+    """The lines of a file that are not blank, and their bytes without line ends."""
+    lines = size = 0
+    rest = b""
+    with path.open("rb") as file:
+        while chunk := file.read(_chunk):
+            cut = chunk.rfind(b"\n") + 1
+            block, rest = (rest + chunk[:cut], chunk[cut:]) if cut else (b"", rest + chunk)
+            if b"\r" in block or b"\n\n" in block or b" \n" in block or block.startswith(b"\n"):
+                kept = [line.rstrip(b"\r") for line in block.split(b"\n") if line.strip()]
+                lines, size = lines + len(kept), size + sum(map(len, kept))
+            else:
+                found = block.count(b"\n")
+                lines, size = lines + found, size + len(block) - found
+    if rest.strip():
+        lines, size = lines + 1, size + len(rest.rstrip(b"\r"))
+    return lines, size
