@@ -30,7 +30,8 @@ class Access:
         self._store, self._clock, self._directory = store, clock, directory
         self._read: tuple[int, int] = (-1, -1)
         self._assignments: dict[str, list[tuple[str, Role, datetime]]] = {}
-        self._make_owner(directory.deployer.object_id)
+        for subscription in {directory.subscription_id, *store.value("subscriptions", [])}:
+            self._make_owner(subscription, directory.deployer.object_id)
 
     def allows(self, principal_id: str, action: str, scope: str, *, data: bool = False) -> bool:
         """Whether an assignment that has taken effect, at the scope or above it, to the principal or a group of it,
@@ -91,9 +92,9 @@ class Access:
             self._assignments, self._read = found, changes
         return self._assignments
 
-    def _make_owner(self, principal_id: str) -> None:
+    def _make_owner(self, subscription: str, principal_id: str) -> None:
         """The deployer owns the subscription from the beginning of time."""
-        scope = f"/subscriptions/{self._directory.subscription_id}"
+        scope = f"/subscriptions/{subscription}"
         name = str(uuid.uuid5(uuid.NAMESPACE_URL, f"{scope}:{principal_id}:owner"))
         assignment = assignment_body(
             scope, name, principal_id, OWNER, "ServicePrincipal", datetime(2000, 1, 1, tzinfo=UTC)

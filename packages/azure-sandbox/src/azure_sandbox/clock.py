@@ -6,6 +6,7 @@ import heapq
 import itertools
 import math
 import time
+import traceback
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 
@@ -97,7 +98,10 @@ class Clock:
             await asyncio.sleep(TICK)
             if self._speed and not self._moving.locked():
                 async with self._moving:
-                    await self._tell()
+                    try:
+                        await self._tell()
+                    except Exception:  # the clock goes on; who advances it is told
+                        traceback.print_exc()
                     self._save()
 
     async def _move(self, target: datetime) -> None:

@@ -17,9 +17,10 @@ CREATE TABLE IF NOT EXISTS deleted (key TEXT PRIMARY KEY, kind TEXT NOT NULL, at
 CREATE TABLE IF NOT EXISTS settings (key TEXT PRIMARY KEY, value TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS requests (
   id TEXT PRIMARY KEY, at TEXT NOT NULL, principal TEXT, method TEXT NOT NULL, host TEXT, path TEXT NOT NULL,
-  status INTEGER NOT NULL, code TEXT, message TEXT, body TEXT);
+  status INTEGER NOT NULL, code TEXT, message TEXT);
 """
-REQUEST = ("id", "at", "principal", "method", "host", "path", "status", "code", "message", "body")
+REQUEST = ("id", "at", "principal", "method", "host", "path", "status", "code", "message")
+KEPT = 50_000  # requests in the log
 
 
 class Store:
@@ -100,7 +101,13 @@ class Store:
 
     def record(self, entry: dict[str, Any]) -> None:
         """One request; its keys are those of REQUEST, a missing one is null."""
-        self.execute(f"INSERT OR REPLACE INTO requests VALUES ({', '.join('?' * 10)})", [entry.get(k) for k in REQUEST])  # noqa: S608
+        places = ", ".join("?" * len(REQUEST))
+        names = ", ".join(REQUEST)
+        values = [entry.get(key) for key in REQUEST]
+        self.execute(f"INSERT OR REPLACE INTO requests ({names}) VALUES ({places})", values)  # noqa: S608
+        self.changes["requests"] += 1
+        if self.changes["requests"] % 1000 == 0:
+            self.execute("DELETE FROM requests WHERE rowid <= (SELECT max(rowid) FROM requests) - ?", (KEPT,))
 
     def requests(self, request_id: str | None = None, refused: bool = False, limit: int = 200) -> list[dict[str, Any]]:
         """The newest first."""

@@ -38,6 +38,7 @@ PUTS: list[tuple[str, dict[str, Any], int, str, str]] = [
     (f"{END}/deployments/two", {"properties__outputAction": "Append"}, 400, "UserError", "AppendRow, SummaryOnly"),
     (f"{END}/deployments/two", {"properties__retrySettings": {"timeout": "5m"}}, 400, "UserError", "ISO 8601"),
     (f"{WS}/batchEndpoints/two", {"properties__authMode": "Key"}, 400, "UserError", "AADToken only"),
+    (f"{WS}/batchEndpoints/two", {"tags": {"owner": ""}}, 400, "UserError", "Tag values must not be null or empty"),
     # what does not exist
     ("Nowhere/x/y", {}, 404, "InvalidResourceNamespace", "'Nowhere'"),
     ("Microsoft.Storage/teapots/x", {}, 404, "InvalidResourceType", "'teapots'"),
@@ -102,13 +103,15 @@ def test_names_are_taken_in_all_of_azure(arm: Arm) -> None:
         "st/lake": "StorageAccountAlreadyTaken",
         "kv/kv-1": "VaultAlreadyExists",
         "cr/cr12345": "AlreadyInUse",
-        "eh/hubs-1": "Conflict",
+        "eh/hubs-1": "BadRequest",
     }
     bodies = {short: arm.body(short) for short in taken}
     other = Arm(manager=arm.manager, who=arm.who, group="other")
     other.ok("PUT", "", HERE)
     for short, code in taken.items():
-        assert other.refused("PUT", short, bodies[short])[:2] == (409, code)
+        status, found, message = other.refused("PUT", short, bodies[short])
+        assert (status, found) == (400 if code == "BadRequest" else 409, code)
+        assert f"{short.split('/')[1]}" in message
 
 
 def test_an_endpoints_name_is_taken_in_its_region(arm: Arm) -> None:

@@ -197,6 +197,7 @@ def asset_id(near: str, reference: str) -> str:
 @code("check", ENDPOINTS)
 def check_endpoint(world: World, resource_id: str, body: Body, old: Body | None) -> None:
     mode, name, place = body["properties"]["authMode"], name_of(resource_id), region(world, resource_id)
+    _check_tags(body)
     # azure-sdk-for-python#31809: the swagger knows Key, the service does not
     text = f"Batch endpoints support the authentication mode AADToken only, not '{mode}'."
     invalid(str(mode).lower() != "aadtoken", text)
@@ -218,6 +219,7 @@ def fill_endpoint(world: World, resource_id: str, body: Body, old: Body | None) 
 
 @code("check", DEPLOYMENTS)
 def check_deployment(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    _check_tags(body)
     properties, workspace = body["properties"], workspace_of(resource_id)
     kind = str(dig(properties, "deploymentConfiguration.deploymentConfigurationType"))
     invalid(kind.lower() == "pipelinecomponent", "Pipeline component deployments are not offered by this sandbox.")
@@ -238,6 +240,17 @@ def check_deployment(world: World, resource_id: str, body: Body, old: Body | Non
         # rest/api/azureml: "Property dictionary. Properties can be added, but not removed or altered."
         altered = (properties.get("properties") or {}).get(key) != value
         invalid(altered, f"The property '{key}' of a deployment cannot be removed or altered.")
+
+
+def _check_tags(body: Body) -> None:
+    # azure-sdk-for-python#41586
+    for number, value in enumerate((body.get("tags") or {}).values()):
+        text = (
+            "The Endpoint request provided has the following validation errors. Please resolve them and try again. "
+            f'Errors: [{{"PropertyName": "Tags.Values[{number}]", '
+            '"ErrorMessage": "Tag values must not be null or empty."}]'
+        )
+        invalid(not value, text)
 
 
 def _asset(world: World, workspace: str, kind: str, reference: str | None) -> Body | None:
