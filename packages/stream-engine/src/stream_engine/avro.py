@@ -29,6 +29,9 @@ def read_avro(path: Path) -> Iterator[dict[str, Any]]:
             raise ValueError(message)
         header = _map(_bytes)(content)
         sync = content.read(16)
+        if len(sync) < 16:
+            message = "it is cut off"
+            raise ValueError(message)
         decode = _reader(json.loads(header["avro.schema"]), {})
         codec = header.get("avro.codec", b"null").decode()
         while content.tell() < len(content.getbuffer()):
