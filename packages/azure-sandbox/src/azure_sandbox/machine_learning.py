@@ -20,6 +20,7 @@ from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import name_of
 from azure_sandbox.ml_data import DATASTORE, JobFailed
 from azure_sandbox.ml_jobs import Jobs, Record
+from azure_sandbox.ml_shapes import invoked, job_resource, lower_keys, only_input, the_output
 from azure_sandbox.web import Web, identify, json_body
 
 WORKSPACES = "microsoft.machinelearningservices/workspaces"
@@ -75,7 +76,7 @@ class MachineLearning:
         self._require(principal, f"{ENDPOINT_ACTION}/jobs/write", endpoint["id"])
         deployment = self._deployment(endpoint, request.headers.get("azureml-model-deployment"))
         self._require(principal, f"{ENDPOINT_ACTION}/deployments/jobs/write", deployment["id"])
-        asked = _lower((await json_body(request) or {}).get("properties") or {})
+        asked = lower_keys((await json_body(request) or {}).get("properties") or {})
         record = self._record(workspace, endpoint, deployment, asked, principal)
         self.jobs.launch(record)
         return JSONResponse(invoked(record), 201)
@@ -107,11 +108,11 @@ class MachineLearning:
         self, workspace: str, endpoint: Record, deployment: Record, asked: Record, principal: Principal
     ) -> Record:
         properties = dict(deployment["properties"])
-        source = _only_input(asked.get("inputdata") or {})
+        source = only_input(asked.get("inputdata") or {})
         child, name = str(uuid.uuid4()), str(asked.get("name") or f"batchjob-{uuid.uuid4()}")
         if self.jobs.find(name):
             raise AzureError(409, "Conflict", f"A job with the name '{name}' already exists.")
-        target, file_name = _output(asked.get("outputdata") or {}, child)
+        target, file_name = the_output(asked.get("outputdata") or {}, child)
         overrides = {
             "outputFileName": asked.get("outputfilename") or file_name,
             "miniBatchSize": asked.get("minibatchsize"),
@@ -228,78 +229,8 @@ class MachineLearning:
         return {job["name"]: f"{job['status']}, {job['deployment']}, by {job['by']}" for job in self.jobs.all()[:10]}
 
 
-def job_resource(job: Record) -> Record:
-    """A batch job as Resource Manager shows it: a pipeline job with the tag azureml.batchrun."""
-    workspace = job["workspace"]
-    tracking = f"azureml://api.azureml.ms/mlflow/v1.0{workspace}"
-    studio = f"https://ml.azure.com/runs/{job['name']}?wsid={workspace}"
-    return {
-        "id": f"{workspace}/jobs/{job['name']}",
-        "name": job["name"],
-        "type": "Microsoft.MachineLearningServices/workspaces/jobs",
-        "systemData": {"createdAt": job["created"], "createdBy": job["by"], "createdByType": "Application"},
-        "properties": {
-            "jobType": "Pipeline", "status": job["status"], "experimentName": job["experiment"],
-            "displayName": job["name"],
-            "isArchived": False, "settings": {}, "inputs": {}, "outputs": {}, "jobs": {}, "computeId": job["compute"],
-            "properties": {"azureml.runsource": "azureml.PipelineRun", "runType": "HTTP"},
-            "tags": {
-                "azureml.batchrun": "true", "azureml.jobtype": "azureml.batchjob",
-                "azureml.deploymentname": job["deployment"], "azureml.endpointname": job["endpoint"],
-            },
-            "services": {
-                "Studio": {"jobServiceType": "Studio", "endpoint": studio},
-                "Tracking": {"jobServiceType": "Tracking", "endpoint": tracking},
-            },
-        },
-    }  # fmt: skip
-
-
-def invoked(job: Record) -> Record:
-    """A batch job as the endpoint shows it."""
-    return {
-        "id": f"{job['workspace']}/batchEndpoints/{job['endpoint']}/jobs/{job['name']}",
-        "name": job["name"],
-        "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints/jobs",
-        "properties": {"status": job["status"], "name": job["name"], "inputData": {}, "outputData": {}},
-    }
-
-
 async def _quietly(conda_file: str | None) -> None:
     try:
         await ml_environment.build(conda_file)
     except JobFailed as failed:
         print(failed, flush=True)
-
-
-def _lower(value: Any) -> Any:
-    """Keys in lower case at every depth: the REST documentation writes InputData, the SDK inputData."""
-    if isinstance(value, dict):
-        return {key.lower(): _lower(inner) for key, inner in value.items()}
-    return value
-
-
-def _only_input(inputs: Record) -> str:
-    if len(inputs) != 1:
-        message = f"A batch deployment of a model takes exactly one data input, found {len(inputs)}."
-        raise AzureError(400, "BadRequest", message)
-    name, value = next(iter(inputs.items()))
-    kind = str(value.get("jobinputtype")).lower()
-    if kind not in ("urifolder", "urifile") or not value.get("uri"):
-        message = f"The input '{name}' is {value.get('jobinputtype')}: a model deployment takes UriFolder or UriFile."
-        raise AzureError(400, "BadRequest", message)
-    return str(value["uri"])
-
-
-def _output(outputs: Record, child: str) -> tuple[str, str | None]:
-    """(folder, name of the file or None) of the one output; by default a folder of its own in the default datastore."""
-    if not outputs:
-        return f"azureml://datastores/workspaceblobstore/paths/azureml/{child}/score", None
-    if len(outputs) > 1:
-        raise AzureError(400, "BadRequest", f"A batch deployment of a model has one output, found {len(outputs)}.")
-    value = next(iter(outputs.values()))
-    uri = str(value.get("uri") or "")
-    if str(value.get("joboutputtype")).lower() == "urifile":
-        folder, _, name = uri.rpartition("/")
-        return folder, name
-    return uri.rstrip("/"), None

@@ -12,8 +12,9 @@ from starlette.responses import JSONResponse, Response
 from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
-from azure_sandbox.machine_learning import AUDIENCE, invoked
+from azure_sandbox.machine_learning import AUDIENCE
 from azure_sandbox.ml_jobs import Jobs, Record
+from azure_sandbox.ml_shapes import invoked
 from azure_sandbox.tokens import ARM
 from azure_sandbox.web import Web, identify, json_body
 
