@@ -1,0 +1,294 @@
+"""Reads a script: batches of statements. What is no known form is refused here, before anything runs."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from . import tree
+from .errors import Fault, refused
+from .lexer import Token, inner_offsets, tokens
+from .parse_definitions import RENAME_ADVICE, STARTS, Definitions
+
+_SET_OPTIONS = ("NOCOUNT", "XACT_ABORT", "ANSI_NULLS", "QUOTED_IDENTIFIER", "ANSI_PADDING", "ANSI_WARNINGS")
+_ADVICE = {
+    "TRUNCATE": "use DELETE",
+    "DECLARE": "give the value as a parameter of the call",
+    "COMMIT": "a batch is one transaction",
+    "ROLLBACK": "a batch is one transaction",
+    "SAVE": "a batch is one transaction",
+    "USE": "a script runs in the database that the call names",
+    "COPY": "rows come in by upsert or INSERT",
+    "BULK": "rows come in by upsert or INSERT",
+}
+
+
+class Statements(Definitions):
+    """Adds statements and batches to the cursor."""
+
+    def __init__(self, found: list[Token], script: str, *, text: str | None = None, start: int = 0) -> None:
+        super().__init__(found, script)
+        # A script inside EXEC('…') has a text of its own; tokens still point into the outer script.
+        self._text = text if text is not None else script
+        self._places: Sequence[int] = range(len(script) + 1)
+
+    def body(self, start: int) -> str:
+        first = next(i for i, place in enumerate(self._places) if place >= start)
+        last = next((i for i, place in enumerate(self._places) if place >= self.last_end), len(self._text))
+        return self._text[first:last].strip()
+
+    def at_places(self, places: Sequence[int]) -> Statements:
+        self._places = places
+        return self
+
+    def batch(self) -> tree.Batch:
+        found: list[tree.Statement] = []
+        while self.token.kind != "end":
+            if self.take_symbol(";"):
+                continue
+            first = not found
+            statement = self.statement()
+            self._check_alone(statement, first=first)
+            found.append(statement)
+        return tree.Batch(tuple(found))
+
+    def _check_alone(self, statement: tree.Statement, *, first: bool) -> None:
+        if not isinstance(statement, tree.CreateView | tree.CreateSchema):
+            return
+        what = "CREATE SCHEMA" if isinstance(statement, tree.CreateSchema) else "CREATE VIEW"
+        if not first:
+            raise Fault(111, f"'{what}' must be the first statement in a query batch.", statement.at)
+        self.take_symbol(";")
+        if isinstance(statement, tree.CreateView) and self.token.kind != "end":
+            raise Fault(156, f"Incorrect syntax near the keyword '{self.token.text}'.", self.token.at)
+
+    def statement(self) -> tree.Statement:
+        """One statement with its closing semicolon, if it has one."""
+        statement = replace(self._statement(), end=self.last_end)
+        if isinstance(statement, tree.Merge) and not self.at_symbol(";"):
+            raise Fault(10713, "A MERGE statement must be terminated by a semi-colon (;).", statement.at)
+        if not self.take_symbol(";") and not self._may_follow():
+            raise self.unexpected()
+        return statement
+
+    def _may_follow(self) -> bool:
+        return self.token.kind == "end" or self.token.upper in (*STARTS, "END", "ELSE")
+
+    def _statement(self) -> tree.Statement:
+        token = self.token
+        word = token.upper
+        if word in ("SELECT", "WITH") or self.at_symbol("("):
+            return tree.SelectStatement(form="SELECT", at=token.at, query=self.query_expression(top_level=True))
+        read = {
+            "INSERT": self._insert, "UPDATE": self._update, "DELETE": self._delete, "MERGE": self._merge,
+            "CREATE": self.create, "ALTER": self.alter, "DROP": self.drop, "GRANT": self.permit, "DENY": self.permit,
+            "REVOKE": self.permit, "IF": self._if, "EXEC": self._execute, "EXECUTE": self._execute, "SET": self._set,
+        }.get(word)  # fmt: skip
+        if read is not None:
+            return read()
+        if word.startswith("SP_"):
+            raise self._procedure(token)
+        if word in STARTS:
+            raise refused(word, token.at, _ADVICE.get(word, "a batch is one transaction" if word == "BEGIN" else ""))
+        raise self.unexpected()
+
+    def _insert(self) -> tree.Insert:
+        at = self.need_words("INSERT")
+        self.take_words("INTO")
+        table = self.table_ref(aliased=False)
+        columns = self.names() if self.at_symbol("(") and self.ahead().upper not in ("SELECT", "WITH") else ()
+        self._refuse_output()
+        if self.take_words("VALUES"):
+            return tree.Insert(form="INSERT … VALUES", at=at, table=table, columns=columns, source=self.values())
+        if self.at_words("DEFAULT", "VALUES") or self.token.upper in ("EXEC", "EXECUTE"):
+            raise refused(f"INSERT … {self.token.upper}", self.token.at)
+        query = self.query_expression(top_level=True)
+        return tree.Insert(form="INSERT … SELECT", at=at, table=table, columns=columns, source=query)
+
+    def _refuse_output(self) -> None:
+        if self.at_words("OUTPUT"):
+            raise refused("OUTPUT", self.token.at)
+
+    def _update(self) -> tree.Update:
+        at = self.need_words("UPDATE")
+        self._refuse_top()
+        table = self.table_ref(aliased=False)
+        self.need_words("SET")
+        assignments = tuple(self.separated(self._assignment))
+        self._refuse_output()
+        source = self.sources() if self.take_words("FROM") else None
+        where = self.condition() if self.take_words("WHERE") else None
+        return tree.Update(form="UPDATE", at=at, table=table, assignments=assignments, source=source, where=where)
+
+    def _refuse_top(self) -> None:
+        if self.at_words("TOP"):
+            raise refused("TOP in a statement that writes", self.token.at)
+
+    def _assignment(self) -> tuple[tree.Name, tree.Node]:
+        column = self.path(2)[-1]
+        if self.token.kind == "symbol" and self.token.text in ("+=", "-=", "*=", "/=", "%="):
+            raise refused(f"the operator {self.token.text}", self.token.at)
+        self.need_symbol("=")
+        return column, self.value_or_default()
+
+    def _delete(self) -> tree.Delete:
+        at = self.need_words("DELETE")
+        self._refuse_top()
+        self.take_words("FROM")
+        table = self.table_ref(aliased=False)
+        self._refuse_output()
+        source = self.sources() if self.take_words("FROM") else None
+        where = self.condition() if self.take_words("WHERE") else None
+        return tree.Delete(form="DELETE", at=at, table=table, source=source, where=where)
+
+    def _merge(self) -> tree.Merge:
+        at = self.need_words("MERGE")
+        self._refuse_top()
+        self.take_words("INTO")
+        table = self.table_ref()
+        self.need_words("USING")
+        source = self.sources()
+        self.need_words("ON")
+        on = self.condition()
+        whens = []
+        while self.at_words("WHEN"):
+            whens.append(self._when())
+        self._refuse_output()
+        if not whens:
+            raise self.unexpected()
+        return tree.Merge(form="MERGE", at=at, table=table, source=source, on=on, whens=tuple(whens))
+
+    def _when(self) -> tree.When:
+        at = self.need_words("WHEN")
+        match = "TARGET" if self.take_words("NOT") else "MATCHED"
+        self.need_words("MATCHED")
+        if match == "TARGET" and self.take_words("BY"):
+            match = self.token.upper
+            if match not in ("TARGET", "SOURCE"):
+                raise self.unexpected()
+            self.advance()
+        condition = self.condition() if self.take_words("AND") else None
+        self.need_words("THEN")
+        if match == "TARGET":
+            return tree.When(at, match, condition, "INSERT", self._merge_insert())
+        if self.take_words("DELETE"):
+            return tree.When(at, match, condition, "DELETE")
+        self.need_words("UPDATE", "SET")
+        return tree.When(at, match, condition, "UPDATE", tuple(self.separated(self._assignment)))
+
+    def _merge_insert(self) -> tuple[tuple[tree.Name, tree.Node], ...]:
+        at = self.need_words("INSERT")
+        if not self.at_symbol("("):
+            raise refused("MERGE's INSERT without its columns", at, "name them")
+        columns = self.names()
+        self.need_words("VALUES")
+        values = self.in_brackets(self.value_or_default)
+        check_count(len(columns), len(values), at)
+        return tuple(zip(columns, values, strict=True))
+
+    def _if(self) -> tree.If:
+        at = self.need_words("IF")
+        condition = self.condition()
+        then = self._block()
+        otherwise = self._block() if self.take_words("ELSE") else ()
+        return tree.If(form="IF", at=at, condition=condition, then=then, otherwise=otherwise)
+
+    def _block(self) -> tuple[tree.Statement, ...]:
+        if not self.take_words("BEGIN"):
+            return (self._inner(),)
+        found = []
+        while not self.take_words("END"):
+            if not self.take_symbol(";"):
+                found.append(self._inner())
+        if not found:
+            raise self.unexpected()
+        return tuple(found)
+
+    def _inner(self) -> tree.Statement:
+        statement = replace(self._statement(), end=self.last_end)
+        if isinstance(statement, tree.CreateView | tree.CreateSchema):
+            what = "SCHEMA" if isinstance(statement, tree.CreateSchema) else "VIEW"
+            message = (
+                f"Incorrect syntax near the keyword '{what}': 'CREATE {what}' must be the first statement in a query"
+            )
+            raise Fault(156, f"{message} batch; under IF write EXEC (N'CREATE {what} …').", statement.at)
+        if isinstance(statement, tree.Merge) and not self.at_symbol(";"):
+            raise Fault(10713, "A MERGE statement must be terminated by a semi-colon (;).", statement.at)
+        self.take_symbol(";")
+        return statement
+
+    def _execute(self) -> tree.Execute:
+        at = self.advance().at
+        bracket = self.take_symbol("(")
+        token = self.token
+        if token.kind != "string":
+            raise self._procedure(token)
+        self.advance()
+        if bracket:
+            if self.at_symbol("+"):
+                raise refused("EXEC of a string that is put together", self.token.at, "write one string")
+            self.need_symbol(")")
+        elif token.kind == "string":
+            raise Fault(102, f"Incorrect syntax near '{token.text[:30]}'.", token.at)
+        places = inner_offsets(self.script, token)
+        inner = Statements(tokens(token.text, places), self.script, text=token.text).at_places(places)
+        return tree.Execute(form="EXEC", at=at, statements=inner.batch().statements)
+
+    def _procedure(self, token: Token) -> Fault:
+        name = self.ahead(2).text if self.ahead().text == "." else token.text
+        return refused(f"the procedure {name}", token.at, RENAME_ADVICE if name.lower() == "sp_rename" else "")
+
+    def _set(self) -> tree.SetOption:
+        at = self.need_words("SET")
+        option = self.advance()
+        if option.upper not in _SET_OPTIONS or not self.take_words("ON"):
+            advice = f"known are {', '.join(_SET_OPTIONS)} ON"
+            raise refused(f"SET {option.text} {self.token.text}".strip(), at, advice)
+        return tree.SetOption(form="SET option ON", at=at)
+
+
+def check_count(columns: int, values: int, at: int) -> None:
+    """As many values as columns, or SQL Server's error 110 or 109."""
+    if columns < values:
+        message = "There are fewer columns in the INSERT statement than values specified in the VALUES clause."
+        raise Fault(110, f"{message} The number of values must match the number of columns.", at)
+    if columns > values:
+        message = "There are more columns in the INSERT statement than values specified in the VALUES clause."
+        raise Fault(109, f"{message} The number of values must match the number of columns.", at)
+
+
+def parse_script(script: str) -> list[tree.Batch]:
+    """The batches of a script, split at lines that hold GO alone. Fault for the first thing that is no known form."""
+    return [
+        batch for part in _batches(tokens(script), script) if (batch := Statements(part, script).batch()).statements
+    ]
+
+
+def parse_query(script: str) -> tree.Query:
+    """The one SELECT that a query's text must be."""
+    reader = Statements(tokens(script), script)
+    statement = reader.statement()
+    if not isinstance(statement, tree.SelectStatement):
+        raise refused(f"{statement.form} as a query", statement.at, "a query is one SELECT")
+    if reader.token.kind != "end":
+        raise refused("a second statement in a query", reader.token.at, "a query is one SELECT")
+    return statement.query
+
+
+def _batches(found: list[Token], script: str) -> list[list[Token]]:
+    parts: list[list[Token]] = [[]]
+    for index, token in enumerate(found[:-1]):
+        if token.upper == "GO" and _first_on_line(token, found[index - 1] if index else None, script):
+            following = found[index + 1]
+            if following.kind != "end" and "\n" not in script[token.end : following.at]:
+                raise refused("GO with a count or on a line with more", token.at)
+            parts[-1].append(Token("end", "", token.at, token.at))
+            parts.append([])
+        else:
+            parts[-1].append(token)
+    parts[-1].append(found[-1])
+    return parts
+
+
+def _first_on_line(token: Token, before: Token | None, script: str) -> bool:
+    return before is None or "\n" in script[before.end : token.at]
