@@ -20,6 +20,7 @@ LOGS = ("logs/user/error.txt", "logs/job_progress_overview.txt", "logs/sys/maste
 class Job:
     name: str
     status: str
+    created: str
     properties: Mapping[str, Any]
 
     @property
@@ -110,7 +111,8 @@ def nodes(stack: Stack) -> tuple[int, Mapping[str, Any]]:
 def _job(body: Mapping[str, Any]) -> Job:
     properties = body.get("properties") or {}
     name = body.get("name") or str(body.get("id", "")).rsplit("/", 1)[-1]
-    return Job(name=name, status=properties.get("status", "NotStarted"), properties=properties)
+    created = str((body.get("systemData") or {}).get("createdAt") or "")[:19]
+    return Job(name=name, status=properties.get("status", "NotStarted"), created=created, properties=properties)
 
 
 def _details(stack: Stack, run: str) -> dict[str, Any]:

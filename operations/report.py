@@ -48,7 +48,7 @@ def facts(report: Report) -> dict[str, Any]:
     """The report as JSON values."""
     found: dict[str, Any] = {
         "problem": report.problem,
-        "windows": report.rows.num_rows,
+        "windows": report.rows.num_rows if report.account is None else report.account.windows,
         "rows": {name: report.counts(name) for name in ("rows", "scored", "rejected")},
         "anomalies": report.flagged,
         "runs": list(report.runs),

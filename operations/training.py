@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from operations import problem as problems
+from operations.accounting import EVENT_INPUT
 from operations.errors import OperationError
 from operations.local import scoring_python
 from operations.prepare import parquet
@@ -106,7 +107,7 @@ def features(problem: str, history: History, folder: Path, tell: Callable[[str],
 def day_features(problem: str, history: History, number: int) -> tuple[str, bytes, int]:
     """Date, Parquet file and number of its feature rows of one day of the history, the oldest being number 0.
 
-    Every input of the query reads the same events, as it does of the hub.
+    Only the input in event time is fed: features come from it alone, the other one writes the archive.
     """
     import pyarrow as pa
     from stream_engine import Event, TimePolicy, compile_query, run
@@ -120,7 +121,8 @@ def day_features(problem: str, history: History, number: int) -> tuple[str, byte
     deliveries = problems.simulator(problem).day(start, **size).deliveries()
     events = [Event(body=body, enqueued=moment) for moment, _, body in deliveries]
     policy = TimePolicy(late=TOLERANCE, out_of_order=TOLERANCE, action="Drop")
-    rows = run(query, dict.fromkeys(query.inputs, events), policy=policy).outputs["features"]
+    inputs = {alias: events if alias == EVENT_INPUT else [] for alias in query.inputs}
+    rows = run(query, inputs, policy=policy).outputs["features"]
     schema = arrow_schema(problems.contract(problem).feature)
     return f"{start:%Y-%m-%d}", parquet(pa.Table.from_pylist(list(map(dict, rows)), schema=schema)), len(rows)
 

@@ -124,9 +124,10 @@ def send(output: Path, outputs: Path, hub: str) -> datetime:
     batch_scoring("send", "--outputs", outputs, "--record", part, identity=identity)
     sent = json.loads(part.read_text("utf-8"))
     day = datetime.fromisoformat(sent["start"])
-    # The last window lies in the next day's first folder, which is whole when results have passed it: then an hour
-    # may be late and out of order by five minutes each, and a file is open for a minute.
-    sandbox("clock", "advance", "--to", (day + timedelta(days=1, hours=1, minutes=15)).isoformat())
+    # The last window closes when late and disordered events can come no more; then its file stays open for a minute.
+    # It lies in the next day's first folder, which is whole when that hour has passed as well.
+    for later in (timedelta(minutes=15), timedelta(hours=1, minutes=15)):
+        sandbox("clock", "advance", "--to", (day + timedelta(days=1) + later).isoformat(), quiet=True)
     write(record, json.dumps(sent | {"hub": hub}, indent=1) + "\n")
     part.unlink()
     return day

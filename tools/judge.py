@@ -4,9 +4,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
-from rich.table import Table
-
 RECALL, PRECISION = 0.8, 0.6
 # What the simulator calls an event, and where such an event must turn up.
 FATES = {
@@ -50,14 +47,11 @@ def problems(found: Mapping[str, Any]) -> list[str]:
 
 
 def show(found: Mapping[str, Any], folder: Path) -> None:
-    console = Console(highlight=False, soft_wrap=True)
-    table = Table("", "", "from", box=None, show_header=False, padding=(0, 2))
-    for line in lines(found):
-        table.add_row(*line)
-    console.print("\n── summary")
-    console.print(table)
-    console.print(f"\n{folder / 'summary.json'}\n{folder / 'results.html'}")
-    console.print("The sandbox is still there: azure-sandbox status. `make clean` removes it.")
+    print("\n── summary")
+    for name, value, source in lines(found):
+        print(f"  {name:<20}{value:<42}{source}".rstrip())
+    print(f"\n{folder / 'summary.json'}\n{folder / 'results.html'}")
+    print("The sandbox is still there: azure-sandbox status. `make clean` removes it.", flush=True)
 
 
 def lines(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
@@ -67,7 +61,7 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     told.append(("events sent", f"{found['events']['sent']:,}", "batch-scoring send"))
     told += [(f"  {line['kind']}", f"{line['count']:,}", line["source"]) for line in found["events"]["lines"]]
     told += [
-        ("windows", f"{found['windows']:,}", "scored rows in the outputs of the job"),
+        ("windows", f"{found['windows']:,}", "rows of the features"),
         (
             "rows in",
             f"{rows['rows']:,} = {rows['scored']:,} scored + {rows['rejected']:,} rejected",
@@ -78,6 +72,5 @@ def lines(found: Mapping[str, Any]) -> list[tuple[str, str, str]]:
         ("  precision", f"{model['precision']:.2f}", f"{model['false_alarms']} false alarms"),
         ("  F1", f"{model['f1']:.2f}", f"three-sigma rule: {rule['f1']:.2f}"),
     ]
-    return told + [
-        ("seconds" if name == "total" else f"  {name}", f"{value}", "") for name, value in found["seconds"].items()
-    ]
+    seconds = {"seconds": found["seconds"]["total"]} | {f"  {name}": value for name, value in found["seconds"].items()}
+    return told + [(name, f"{value}", "") for name, value in seconds.items() if name != "  total"]

@@ -124,7 +124,7 @@ def _show(made: report.Report) -> None:
         table.add_row(*(_cell(row[name]) for name in names))
     out.print(table)
     left = f", the {MOST_ROWS} highest scores of them above" if len(anomalies) > MOST_ROWS else ""
-    out.print(f"{made.rows.num_rows:,} windows, {len(anomalies):,} anomalies{left}; {len(made.runs)} runs")
+    out.print(f"{made.rows.num_rows:,} windows, {len(anomalies):,} anomalies{left}; runs: {len(made.runs)}")
 
 
 def _cell(value: Any) -> str:

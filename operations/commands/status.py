@@ -32,7 +32,7 @@ def status(
     count, states = jobs.nodes(chosen)
     busy = ", ".join(f"{value} {key.removesuffix('NodeCount')}" for key, value in states.items() if value)
     out.print(f"cluster {chosen.cluster}: {count} nodes{f' ({busy})' if busy else ''}")
-    _jobs(jobs.recent(chosen)[:most])
+    _jobs(sorted(jobs.recent(chosen), key=lambda job: job.created, reverse=True)[:most])
 
 
 def logs(job: str, stack: StackName = DEFAULT_STACK, outputs: Outputs = None) -> None:
@@ -48,10 +48,7 @@ def logs(job: str, stack: StackName = DEFAULT_STACK, outputs: Outputs = None) ->
 
 
 def _jobs(found: list[jobs.Job]) -> None:
-    table = Table("job", "state", "started", box=None)
+    table = Table("job", "state", "created (UTC)", box=None)
     for job in found:
-        context = job.properties.get("properties") or {}
-        table.add_row(
-            job.name, job.status, str(context.get("StartTimeUtc") or job.properties.get("startTimeUtc") or "")
-        )
+        table.add_row(job.name, job.status, job.created)
     out.print(table if found else "no jobs")
