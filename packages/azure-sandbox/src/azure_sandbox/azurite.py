@@ -27,7 +27,7 @@ class Azurite:
         self._accounts_file = folder / "accounts"
         self._started = asyncio.Lock()
         self._running = False
-        self.port = 0
+        self.port = self._pid = 0
 
     def key(self, account: str) -> str:
         """The account's key, base64 as Azure shows it."""
@@ -53,16 +53,23 @@ class Azurite:
                     self._running = True
         return self.port
 
+    async def stop(self) -> None:
+        """Ends it, so that it writes all to disk; also when somebody has removed its folder."""
+        if self._pid:
+            await asyncio.to_thread(processes.end, self._pid, str(self._folder), 15)
+        (self._folder / "process.json").unlink(missing_ok=True)
+
     async def _find_or_start(self) -> None:
         note = self._folder / "process.json"
         self.declare("devstoreaccount1")
         if note.exists():
             saved = json.loads(note.read_text())
-            self.port = int(saved["port"])
-            if processes.alive(saved["pid"], str(self._folder)) and await self._listens():
+            self.port, self._pid = int(saved["port"]), int(saved["pid"])
+            if processes.alive(self._pid, str(self._folder)) and await self._listens():
                 return
         self.port = processes.free_port(self.port)
         process = self._launch()
+        self._pid = process.pid
         note.write_text(json.dumps({"pid": process.pid, "port": self.port}))
         for _ in range(600):
             if await self._listens():

@@ -28,7 +28,7 @@ from azure_sandbox.clock import Clock
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Directory
 from azure_sandbox.environment import write_pulumi_script
-from azure_sandbox.processes import end_noted, free_port
+from azure_sandbox.processes import free_port
 from azure_sandbox.proxy import Proxy
 from azure_sandbox.resource_manager import ResourceManager
 from azure_sandbox.services import install
@@ -84,10 +84,12 @@ async def serve(sandbox: Sandbox, certificates: Certificates, key: str) -> None:
         sandbox.clock.start()
         jobs.start()
         _announce(sandbox)
+        watch = asyncio.create_task(_watch(sandbox.state, stopped))
         await stopped.wait()
+        watch.cancel()
         await jobs.close()
         await sandbox.clock.stop()
-    await asyncio.to_thread(end_noted, sandbox.state / "azurite" / "process.json")
+    await sandbox.azurite.stop()
     sandbox.store.close()
     (sandbox.state / "server.json").unlink(missing_ok=True)
 
@@ -111,6 +113,13 @@ async def _application(app: Any, port: int, context: Any = None) -> AsyncIterato
         server.should_exit = True
         await task
         listener.close()
+
+
+async def _watch(state: Path, stopped: asyncio.Event) -> None:
+    """A process whose state folder was removed by hand must not stay behind."""
+    while (state / "lock").exists():
+        await asyncio.sleep(1)
+    stopped.set()
 
 
 def _ports(state: Path) -> dict[str, int]:

@@ -1,6 +1,7 @@
 """The process: starts fast, once, survives being killed, lives beside others, and leaves nothing."""
 
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -127,6 +128,16 @@ def test_nothing_is_lost_when_the_process_is_killed(world: World) -> None:
         "https://killedaccount1.blob.core.windows.net", credential=ManagedIdentityCredential()
     ) as client:
         assert client.get_blob_client("things", "one").download_blob().readall() == b"1"
+
+
+def test_a_process_whose_state_folder_was_removed_ends_by_itself(tmp_path: Path) -> None:
+    state = tmp_path / "s"
+    found = lifecycle.start(state, speed=0)
+    shutil.rmtree(state)
+    until = time.monotonic() + 10
+    while processes.alive(found["pid"], str(state)) and time.monotonic() < until:
+        time.sleep(0.1)
+    assert not processes.alive(found["pid"], str(state))
 
 
 def test_two_sandboxes_live_side_by_side(world: World, tmp_path: Path) -> None:
