@@ -8,7 +8,7 @@ from pulumi import Input, Output, ResourceOptions
 from pulumi_azure_native import machinelearningservices as ml
 
 import naming
-from components import smoke
+from components import serving
 from components.assets import Parts
 from components.place import Place, fingerprint
 from components.steps import step
@@ -41,7 +41,7 @@ class Endpoint(pulumi.ComponentResource):
             resource_group_name=place.group,
             **declared,
             # Which deployment serves is set by the switch below; a refresh that finds it is no reason to take it away.
-            opts=ResourceOptions(parent=self, ignore_changes=["properties.defaults"]),
+            opts=ResourceOptions(parent=self, ignore_changes=["properties.defaults"], hooks=serving.keep_default(name)),
         )
         self.digest = fingerprint(declared)
         self.endpoint_id, self.name = self.resource.id, self.resource.name
@@ -99,7 +99,7 @@ class Deployment(pulumi.ComponentResource):
                 "model": parts.model.id,
                 "modelDigest": parts.model.digest,
             },
-            work=lambda new, old: smoke.switch(new, old, minutes=scoring.smoke_minutes),
+            work=lambda new, old: serving.switch(new, old, minutes=scoring.smoke_minutes),
             opts=ResourceOptions(parent=self, depends_on=[deployment, *after]),
         )
         self.register_outputs({"name": self.name})

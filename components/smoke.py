@@ -1,4 +1,4 @@
-"""Proves a deployment on golden rows and then makes it the endpoint's default.
+"""Proves a deployment on golden rows.
 
 Golden rows are part of the model's folder: an input and what the model must answer to it. The smoke run is an
 ordinary batch job on the new deployment, called by name, while the default still points to the old one.
@@ -7,7 +7,6 @@ ordinary batch job on the new deployment, called by name, while the default stil
 import io
 import time
 import uuid
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -38,54 +37,11 @@ class Target:
     model_digest: str
 
 
-def switch(acts_on: Mapping[str, Any], before: Mapping[str, Any] | None, *, minutes: int) -> None:
-    """Lets a deployment serve: smoke run first where it is new, then the endpoint's default. The work of a step.
+def run(target: Target, *, minutes: int) -> int:
+    """Sends golden rows through a deployment; how many there were.
 
-    Raises SmokeError with the job's own error and the end of its log; the deployment that served before still does.
+    Raises SmokeError with the job's own error and the end of its log, or with the row that is not as it must be.
     """
-    import pulumi
-
-    target = Target(
-        endpoint=acts_on["endpoint"],
-        deployment=acts_on["deployment"],
-        workspace=acts_on["workspace"],
-        account=acts_on["account"],
-        model=acts_on["model"],
-        model_digest=acts_on["modelDigest"],
-    )
-    live = before["deployment"] if before else None
-    if live and arm.find(f"{target.endpoint}/deployments/{live}", api=_API):
-        # A change of the endpoint is a PUT that knows no default and may have taken it away: first of all, put it back.
-        _set_default(target.endpoint, live)
-    if live != target.deployment:
-        rows = _smoke_run(target, minutes=minutes)
-        pulumi.log.info(
-            f"the deployment {target.deployment} answers {rows} golden rows as its model did; it serves now"
-        )
-    _set_default(target.endpoint, target.deployment)
-
-
-def compare(expected: "pa.Table", found: "pa.Table") -> None:
-    """Raises SmokeError unless the rows are those expected: numbers within 1e-9, all else equal, in any order.
-
-    Only columns of the expected table count: what a row says about the job that made it differs with every job.
-    """
-    missing = [name for name in expected.column_names if name not in found.column_names]
-    if missing:
-        raise SmokeError(f"predictions lack the column {', '.join(missing)}; found {', '.join(found.column_names)}")
-    if expected.num_rows != found.num_rows:
-        raise SmokeError(f"found {found.num_rows} predictions for golden rows, expected {expected.num_rows}")
-    keys = [(name, "ascending") for name in expected.column_names if not _is_number(expected, name)]
-    wanted, got = (table.select(expected.column_names).sort_by(keys).to_pylist() for table in (expected, found))
-    for number, (row, answer) in enumerate(zip(wanted, got, strict=True)):
-        for name, value in row.items():
-            if not _same(value, answer[name]):
-                key = ", ".join(str(row[key]) for key, _ in keys)
-                raise SmokeError(f"golden row {number} ({key}): {name} is {answer[name]!r}, expected {value!r}")
-
-
-def _smoke_run(target: Target, *, minutes: int) -> int:
-    """Golden rows through the new deployment; how many there were."""
     store, folder = _location(target.model)
     golden = {
         name: blobs.read(target.account, store, f"{folder}/golden/{name}.parquet") for name in ("input", "expected")
@@ -107,6 +63,25 @@ def _smoke_run(target: Target, *, minutes: int) -> int:
     expected = _table(golden["expected"])
     compare(expected, _table(_predictions(target, attempt)))
     return expected.num_rows
+
+
+def compare(expected: "pa.Table", found: "pa.Table") -> None:
+    """Raises SmokeError unless the rows are those expected: numbers within 1e-9, all else equal, in any order.
+
+    Only columns of the expected table count: what a row says about the job that made it differs with every job.
+    """
+    missing = [name for name in expected.column_names if name not in found.column_names]
+    if missing:
+        raise SmokeError(f"predictions lack the column {', '.join(missing)}; found {', '.join(found.column_names)}")
+    if expected.num_rows != found.num_rows:
+        raise SmokeError(f"found {found.num_rows} predictions for golden rows, expected {expected.num_rows}")
+    keys = [(name, "ascending") for name in expected.column_names if not _is_number(expected, name)]
+    wanted, got = (table.select(expected.column_names).sort_by(keys).to_pylist() for table in (expected, found))
+    for number, (row, answer) in enumerate(zip(wanted, got, strict=True)):
+        for name, value in row.items():
+            if not _same(value, answer[name]):
+                key = ", ".join(str(row[key]) for key, _ in keys)
+                raise SmokeError(f"golden row {number} ({key}): {name} is {answer[name]!r}, expected {value!r}")
 
 
 def _invoke(target: Target, source: str, attempt: str) -> dict[str, Any]:
@@ -156,21 +131,6 @@ def _predictions(target: Target, attempt: str) -> bytes:
             f"the smoke run of {target.deployment} completed without predictions; its output holds {names}"
         )
     return blobs.read(target.account, "scoring-output", answer)
-
-
-def _set_default(endpoint_id: str, deployment: str) -> None:
-    """Makes a deployment the one that callers get who name none."""
-    endpoint = arm.call("GET", endpoint_id, api=_API)
-    properties = endpoint["properties"]
-    if (properties.get("defaults") or {}).get("deploymentName") == deployment:
-        return
-    kept = {key: properties[key] for key in ("authMode", "description", "properties") if properties.get(key)}
-    envelope = {key: endpoint[key] for key in ("location", "tags", "kind", "identity", "sku") if endpoint.get(key)}
-    # PATCH knows no defaults, so a PUT of the whole; the endpoint's identity goes back without what Azure filled in.
-    if "identity" in envelope:
-        envelope["identity"] = {"type": envelope["identity"]["type"]}
-    body = {**envelope, "properties": {**kept, "defaults": {"deploymentName": deployment}}}
-    arm.call("PUT", endpoint_id, api=_API, body=body)
 
 
 def _location(model_id: str) -> tuple[str, str]:

@@ -12,7 +12,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import pulumi
-from pulumi import ErrorHook, ErrorHookArgs, ResourceHook, ResourceHookArgs, ResourceHookBinding, ResourceOptions
+from pulumi import (
+    ErrorHook,
+    ErrorHookArgs,
+    ResourceHook,
+    ResourceHookArgs,
+    ResourceHookBinding,
+    ResourceHookOptions,
+    ResourceOptions,
+)
 
 from components import arm
 
@@ -21,17 +29,23 @@ REFUSED = r"not authorized|Unauthorized|AuthorizationPermissionMismatch|Authoriz
 Work = Callable[[Values, Values | None], None]
 
 
-def step(name: str, *, acts_on: Mapping[str, pulumi.Input[Any]], work: Work, opts: ResourceOptions) -> pulumi.Stash:
-    """Does `work(new, old)` when `acts_on` is new or has changed; `old` is None the first time. Previews do nothing."""
+def step(
+    name: str, *, acts_on: Mapping[str, pulumi.Input[Any]], work: Work, opts: ResourceOptions, forget: bool = False
+) -> pulumi.Stash:
+    """Does `work(new, old)` when `acts_on` is new or has changed; `old` is None the first time. Previews do nothing.
+
+    With `forget` a change first takes the old value out of the state. A step that then fails is due again whatever the
+    next `up` wants, also when it wants the old value back: right where the way to the step undoes what it did before.
+    """
 
     async def before(args: ResourceHookArgs) -> None:
         old = args.old_inputs["input"] if args.old_inputs else None
         await in_thread(work, _wire(args)["input"], old)
 
     hook = ResourceHook(f"step-{name}", before)
-    opts = ResourceOptions.merge(
-        opts, ResourceOptions(hooks=ResourceHookBinding(before_create=[hook], before_update=[hook]))
-    )
+    hooks = ResourceHookBinding(before_create=[hook], before_update=[hook])
+    replaced = ResourceOptions(replace_on_changes=["input"], delete_before_replace=True) if forget else None
+    opts = ResourceOptions.merge(ResourceOptions.merge(opts, ResourceOptions(hooks=hooks)), replaced)
     return pulumi.Stash(f"{name}-step", input=acts_on, opts=opts)
 
 
@@ -53,17 +67,31 @@ def before_update(name: str, work: Callable[[str], None]) -> ResourceHook:
     return ResourceHook(f"before-{name}", before)
 
 
-def again_until_authorized(name: str) -> ErrorHook:
-    """Tries again what Azure refused for a missing right: a role assignment takes minutes to reach services."""
+def after_update(name: str, work: Callable[[str], None]) -> ResourceHook:
+    """Does `work(id)` after a resource was changed. A failure is a warning: the engine would not repeat the hook."""
+
+    async def after(args: ResourceHookArgs) -> None:
+        await in_thread(work, args.id)
+
+    return ResourceHook(f"after-{name}", after, ResourceHookOptions(ignore_errors=True))
+
+
+def again_until_authorized(name: str, *, otherwise: Callable[[str], None]) -> ErrorHook:
+    """Tries again what Azure refused for a missing right: a role assignment takes minutes to reach services.
+
+    When a change of a resource fails for good, does `otherwise(id)`; the failure stays one.
+    """
 
     async def on_error(args: ErrorHookArgs) -> bool:
         attempts = len(args.errors)
-        if not re.search(REFUSED, args.errors[0]) or sum(map(_pause, range(attempts))) > arm.PATIENCE_SECONDS:
-            return False
-        if attempts == 1:
-            pulumi.log.info(f"{args.name}: not authorized yet, a role assignment may be on its way; trying again")
-        await asyncio.sleep(_pause(attempts))
-        return True
+        if re.search(REFUSED, args.errors[0]) and sum(map(_pause, range(attempts))) < arm.PATIENCE_SECONDS:
+            if attempts == 1:
+                pulumi.log.info(f"{args.name}: not authorized yet, a role assignment may be on its way; trying again")
+            await asyncio.sleep(_pause(attempts))
+            return True
+        if args.failed_operation == "update":
+            await in_thread(otherwise, args.id)
+        return False
 
     return ErrorHook(f"again-{name}", on_error)
 

@@ -28,17 +28,23 @@ class StreamJob(pulumi.ComponentResource):
     job_name: Output[str]
     principal_id: Output[str]
     resource: asa.StreamingJob
+    hooks: ResourceHookBinding
     digest: str
 
     def __init__(self, name: str, *, stream: Stream, query: str, place: Place, opts: ResourceOptions | None = None):
         super().__init__("batchscoring:index:StreamJob", name, {}, opts)
-        self.stop = before_update(f"{name}-update", stream_control.stop)
+        # Azure changes nothing of a running job, and tries inputs and outputs with the job's identity, whose roles may
+        # not have reached them yet. A change that it refuses must not leave the job stopped.
+        self.hooks = ResourceHookBinding(
+            before_update=[before_update(name, stream_control.stop)],
+            on_error=[again_until_authorized(name, otherwise=stream_control.resume)],
+        )
         declared = _job(place.names.stream, stream, query, place)
         job = self.resource = asa.StreamingJob(
             f"{name}-job",
             resource_group_name=place.group,
             **declared,
-            opts=ResourceOptions(parent=self, hooks=ResourceHookBinding(before_update=[self.stop])),
+            opts=ResourceOptions(parent=self, hooks=self.hooks),
         )
         watch(f"{name}-job", job.id, place, self)
         self.job_id, self.job_name = job.id, job.name
@@ -62,12 +68,9 @@ class StreamFlow(pulumi.ComponentResource):
     ):
         super().__init__("batchscoring:index:StreamFlow", name, {}, opts)
 
-        # Azure tries the data with the job's identity, whose roles may not have reached it yet.
-        hooks = ResourceHookBinding(before_update=[job.stop], on_error=[again_until_authorized(name)])
-
         def child() -> ResourceOptions:
             # Azure removes them with the job, and refuses to remove them from a running one.
-            return ResourceOptions(parent=self, depends_on=list(after), deleted_with=job.resource, hooks=hooks)
+            return ResourceOptions(parent=self, depends_on=list(after), deleted_with=job.resource, hooks=job.hooks)
 
         inputs = {alias: _input(place, reader) for alias, reader in INPUTS.items()}
         outputs = {alias: _output(place, alias, stream) for alias in OUTPUTS}
@@ -101,6 +104,7 @@ class StreamFlow(pulumi.ComponentResource):
             },
             work=stream_control.start,
             opts=ResourceOptions(parent=self),
+            forget=True,  # a change stops the job, whether or not it gets as far as this step
         )
         self.register_outputs({})
 

@@ -40,11 +40,16 @@ def start(acts_on: Mapping[str, Any], before: Mapping[str, Any] | None) -> None:
         )
 
 
+def resume(resource_id: str) -> None:
+    """Starts the job that a resource is or belongs to again, after a change that was refused."""
+    start({"job": _job(resource_id), "parts": []}, None)
+
+
 def stop(resource_id: str) -> None:
     """Stops the job that a resource is or belongs to, when it runs: Azure changes nothing of a running job."""
     import pulumi
 
-    job_id = "/".join(resource_id.split("/")[:9])
+    job_id = _job(resource_id)
     if arm.find(job_id, api=_API) is None or _settled(job_id)["properties"]["jobState"] in _IDLE:
         return
     pulumi.log.info(f"stopping the job {_name(job_id)} for a change")
@@ -66,6 +71,11 @@ def _settled(job_id: str) -> dict[str, Any]:
                 f"the job {_name(job_id)} is still {job['properties']['jobState']} after {_WAIT_SECONDS} s"
             )
         time.sleep(1)
+
+
+def _job(resource_id: str) -> str:
+    """The job that a resource is or belongs to."""
+    return "/".join(resource_id.split("/")[:9])
 
 
 def _name(resource_id: str) -> str:
