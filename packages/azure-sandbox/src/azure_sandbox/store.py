@@ -47,10 +47,13 @@ class Store:
         return json.loads(rows[0][0]) if rows else None
 
     def put_resource(self, resource_id: str, body: dict[str, Any]) -> None:
-        kind = kind_of(resource_id)
-        values = (normal(resource_id), kind, json.dumps(body))
-        self.execute("INSERT OR REPLACE INTO resources VALUES (?, ?, ?)", values)
-        self.changes[kind] += 1
+        self.put_resources({resource_id: body})
+
+    def put_resources(self, bodies: dict[str, dict[str, Any]]) -> None:
+        """All of them or none, whatever happens to this process."""
+        rows = [(normal(key), kind_of(key), json.dumps(body)) for key, body in bodies.items()]
+        self.executemany("INSERT OR REPLACE INTO resources VALUES (?, ?, ?)", rows)
+        self.changes.update(kind for _, kind, _ in rows)
 
     def delete_resource(self, resource_id: str) -> None:
         """Removes the resource and everything below it."""
