@@ -81,6 +81,38 @@ def test_a_scoring_folder_that_fails_says_why_and_what_it_means(folder):
     assert not (folder / "out" / "predictions.csv").exists()
 
 
+QUERY = """
+SELECT CAST(Device AS nvarchar(max)) AS Device, CAST(COUNT(*) AS bigint) AS Events
+INTO counts
+FROM readings TIMESTAMP BY Time
+GROUP BY Device, TumblingWindow(minute, 1)
+"""
+
+
+def queried(folder: Path, query: str) -> tuple:
+    (folder / "query.asaql").write_text(query)
+    seconds = (1, 2, 61)
+    lines = [json.dumps({"Device": "a", "Time": f"2026-01-05T00:0{s // 60}:{s % 60:02d}Z"}) for s in seconds]
+    (folder / "readings.jsonl").write_text("\n".join(lines) + "\n")
+    inputs = ("--input", f"readings={folder / 'readings.jsonl'}")
+    return ("stream", "run", "--query", folder / "query.asaql", *inputs, "--output", folder / "out")
+
+
+def test_a_query_runs_over_files(tmp_path):
+    result = run(*queried(tmp_path, QUERY))
+    assert result.exit_code == 0, result.output
+    rows = [json.loads(line) for line in (tmp_path / "out" / "counts.jsonl").read_text().splitlines()]
+    assert [row["Events"] for row in rows] == [2, 1]
+    assert "counts.jsonl: 2 rows" in result.output
+
+
+def test_a_query_that_cannot_run_is_refused_with_its_place_and_nothing_is_written(tmp_path):
+    found = refusal(*queried(tmp_path, QUERY.replace("COUNT(*)", "MEDIAN(Value)")))
+    assert str(tmp_path / "query.asaql") in found
+    assert "MEDIAN" in found
+    assert not (tmp_path / "out").exists()
+
+
 OUTPUTS = {
     "problem": "sensors",
     "subscriptionId": "s",
