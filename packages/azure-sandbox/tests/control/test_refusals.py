@@ -210,6 +210,30 @@ def test_a_request_needs_a_version_and_an_object(arm: Arm) -> None:
     assert arm.refused("PUT", "st/lake", {"properties": 1, **arm.body("st/work")} | {"properties": 1})[0] == 400
 
 
+def leaves(value: Any, path: str = "") -> list[str]:
+    if not isinstance(value, dict) or not value:
+        return [path]
+    return [leaf for key, inner in value.items() for leaf in leaves(inner, f"{path}__{key}".removeprefix("__"))]
+
+
+def test_no_body_is_bad_enough_to_break_anything(arm: Arm) -> None:
+    for short, body in arm.bodies().items():
+        for path in leaves(body):
+            for value in (7, "x", [], {}, [{}], None, True):
+                status, answer, _ = arm.call("PUT", short, arm.body(short, **{path: value}) if path else value)
+                assert status < 500, (short, path, value, answer)
+
+
+def test_a_value_of_the_wrong_type_is_refused(arm: Arm) -> None:
+    for short, path, value, expected in [
+        ("st/work", "properties__allowBlobPublicAccess", "no", "expected true or false"),
+        ("eh/hubs-1", "sku__capacity", "1", "expected a number"),
+        (WS, "properties__description", 7, "expected a string"),
+        (JOB, "properties__eventsLateArrivalMaxDelayInSeconds", True, "expected a number"),
+    ]:
+        assert expected in arm.refused("PUT", short, arm.body(short, **{path: value}))[2]
+
+
 def test_missing_things_are_named(arm: Arm) -> None:
     assert arm.refused("GET", "st/none")[:2] == (404, "ResourceNotFound")
     assert arm.refused("GET", f"{arm.root}/resourceGroups/none")[:2] == (404, "ResourceGroupNotFound")

@@ -17,6 +17,14 @@ from azure_sandbox.ids import kind_of, name_of
 from azure_sandbox.store import Store
 
 Body = dict[str, Any]
+JSON_TYPES = {
+    bool: "true or false",
+    int: "a number",
+    float: "a number",
+    str: "a string",
+    list: "a list",
+    dict: "an object",
+}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,6 +133,11 @@ def check_body(world: World, rule: Type, body: Body) -> None:
             choices = ", ".join(str(one) for one in allowed)
             text = f"The value '{value}' of property '{where}' is invalid. Allowed values are: {choices}."
             refuse(not known, text, error, status)
+    for path, default in rule.defaults.items():
+        value, kind = dig(body, path), type(default)
+        fits = value is None or type(value) is kind or {type(value), kind} == {int, float}
+        text = f"The value '{value}' of property '{path}' is invalid: expected {JSON_TYPES[kind]}."
+        refuse(not fits, text, error, status)
     for path, (least, most) in rule.within.items():
         for where, value in walk(body, path):
             number = isinstance(value, int | float) and not isinstance(value, bool)
