@@ -130,7 +130,10 @@ def grants(role: Role, action: str, data: bool) -> bool:
 
 @functools.lru_cache(4096)
 def _pattern(text: str) -> re.Pattern[str]:
-    return re.compile(".*".join(map(re.escape, text.split("*"))), re.IGNORECASE)
+    """`a/*/b` also means `a/b`: only so does the role AzureML Data Scientist, whose NotActions say `computes/*/write`,
+    do what its description says, "except for creating or deleting compute resources"."""
+    parts = [".*".join(map(re.escape, part.split("*"))) for part in text.split("/*/")]
+    return re.compile("/(?:.*/)?".join(parts), re.IGNORECASE)
 
 
 def _matches(pattern: str, action: str) -> bool:
