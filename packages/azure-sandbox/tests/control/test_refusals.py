@@ -4,6 +4,8 @@ from typing import Any
 
 import pytest
 from arm_world import HERE, Arm, guid
+from azure_sandbox.access import Access
+from azure_sandbox.resource_manager import ResourceManager
 
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 WS = "ml/ws-1"
@@ -112,6 +114,18 @@ def test_names_are_taken_in_all_of_azure(arm: Arm) -> None:
         status, found, message = other.refused("PUT", short, bodies[short])
         assert (status, found) == (400 if code == "BadRequest" else 409, code)
         assert f"{short.split('/')[1]}" in message
+
+
+def test_names_are_taken_in_other_subscriptions_too(arm: Arm) -> None:
+    world, second = arm.manager.world, guid(77)
+    world.store.set_value("subscriptions", [second])
+    access = Access(world.store, world.clock, world.directory)
+    other = Arm(manager=ResourceManager(world.store, world.clock, world.directory, access), who=arm.who)
+    group = f"/subscriptions/{second}/resourceGroups/g"
+    other.ok("PUT", group, HERE)
+    account = f"{group}/providers/Microsoft.Storage/storageAccounts/lake"
+    assert other.refused("PUT", account, arm.body("st/lake"))[1] == "StorageAccountAlreadyTaken"
+    assert arm.refused("PUT", f"/subscriptions/{guid(78)}/resourceGroups/g", HERE)[1] == "SubscriptionNotFound"
 
 
 def test_an_endpoints_name_is_taken_in_its_region(arm: Arm) -> None:

@@ -68,7 +68,6 @@ class Type:
     computed: Mapping[str, Any] = field(default_factory=dict)
     unique: tuple[int, str, str] | None = None
     kept: Mapping[str, Any] = field(default_factory=dict)
-    secret: tuple[str, ...] = ()
     slow: str = ""
     implicit: bool = False
     brings: bool = False
