@@ -47,8 +47,7 @@ keeper = identity("workspace", azure_name=names.workspace_identity, place=place)
 ingestion = Ingestion("ingestion", hub=config.hub, place=place)
 data_lake = lake("lake", storage=config.storage, place=place)
 job = stream.StreamJob("stream", stream=config.stream, query=query, place=place)
-scopes = {"hub": ingestion.hub_id, "namespace": ingestion.namespace_id, "stream": job.job_id}
-scopes |= data_lake.scopes("lake")
+scopes = {"hub": ingestion.hub_id, "stream": job.job_id, **data_lake.scopes("lake")}
 assign = functools.partial(access.assign, scopes=scopes, place=place)
 assign("sensors", principal=sensors.principal_id)
 flowing = [data_lake, ingestion, *assign("stream", principal=job.principal_id)]

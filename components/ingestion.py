@@ -14,7 +14,6 @@ CONSUMER_GROUPS = ("features", "archive")
 class Ingestion(pulumi.ComponentResource):
     """`batchscoring:index:Ingestion`: a namespace without keys, one hub, a consumer group for each reader."""
 
-    namespace_id: Output[str]
     namespace_name: Output[str]
     hub_id: Output[str]
     hub_name: Output[str]
@@ -58,11 +57,10 @@ class Ingestion(pulumi.ComponentResource):
                 opts=ResourceOptions(parent=self),
             )
         watch(f"{name}-namespace", namespace.id, place, self)
-        self.namespace_id, self.namespace_name = namespace.id, namespace.name
+        self.namespace_name = namespace.name
         self.hub_id, self.hub_name = events.id, events.name
         self.register_outputs(
             {
-                "namespace_id": self.namespace_id,
                 "namespace_name": self.namespace_name,
                 "hub_id": self.hub_id,
                 "hub_name": self.hub_name,

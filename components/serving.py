@@ -36,7 +36,7 @@ def switch(acts_on: Mapping[str, Any], before: Mapping[str, Any] | None, *, minu
 def keep_default(name: str) -> ResourceHookBinding:
     """Gives an endpoint its default back after a change: the PUT says nothing of a default and resets it.
 
-    The switch does the same when it is reached; an `up` that fails before that must not leave callers without an answer.
+    The switch sets it too, once it is reached; an `up` that fails before must not leave callers without an answer.
     """
     served: dict[str, str] = {}
 
