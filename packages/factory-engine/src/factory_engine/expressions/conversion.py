@@ -59,7 +59,7 @@ def same(left: Any, right: Any) -> bool:
 
 
 def to_integer(value: Any) -> int:
-    if isinstance(value, bool | int):
+    if isinstance(value, bool | int) or (isinstance(value, float) and value.is_integer()):
         return bounded(int(value))
     if isinstance(value, str):
         try:

@@ -14,7 +14,7 @@ def _concat(*values: Any) -> str:
 
 
 def _replace(text: str, old: str, new: str) -> str:
-    if not old:
+    if text and not old:
         msg = "replace() cannot replace the empty string"
         raise ExpressionError(msg)
     return text.replace(old, new)
@@ -61,20 +61,18 @@ def _contains(collection: Any, value: Any) -> bool:
 
 
 def _first(collection: Any) -> Any:
-    return _at(collection, 0, "first")
+    return _at(collection, 0)
 
 
 def _last(collection: Any) -> Any:
-    return _at(collection, -1, "last")
+    return _at(collection, -1)
 
 
-def _at(collection: Any, index: int, name: str) -> Any:
+def _at(collection: Any, index: int) -> Any:
+    """Of the empty string the empty string, of an empty array null."""
     if collection:
         return collection[index]
-    if isinstance(collection, str):
-        return ""
-    msg = f"{name}() found an empty array"
-    raise ExpressionError(msg)
+    return "" if isinstance(collection, str) else None
 
 
 def _empty(collection: Any) -> bool:
