@@ -90,8 +90,12 @@ def attempt(stack: Stack, window: Window) -> Attempt:
 
 
 def read(stack: Stack, window: Window, contract: Contract, *, rows_a_file: int, allow_missing: bool) -> Prepared:
+    """Raises OperationError when there is nothing to score."""
     features = lake.features(stack.lakeAccount, window, allow_missing=allow_missing)
-    return prepare(features, contract.feature, rows_a_file=rows_a_file)
+    prepared = prepare(features, contract.feature, rows_a_file=rows_a_file)
+    if not prepared.rows:
+        raise OperationError(f"{window.name}: {len(features)} feature files without a row: there is nothing to score.")
+    return prepared
 
 
 def upload(stack: Stack, prepared: Prepared, this: Attempt, **facts: Any) -> dict[str, Any]:

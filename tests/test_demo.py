@@ -24,7 +24,20 @@ def demo(place: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 def changed() -> str:
-    return subprocess.run(["git", "status", "--short"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    """What the main job could leave in the checkout: salts in stack files, a state folder that git does not ignore."""
+    command = [
+        "git",
+        "status",
+        "--short",
+        "--",
+        "Pulumi*.yaml",
+        "build",
+        ".sandbox",
+        ".pulumi",
+        "uv.lock",
+        "scoring/uv.lock",
+    ]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
 
 
 @pytest.fixture(scope="module")
@@ -67,6 +80,18 @@ def test_a_second_run_changes_nothing(place, first):
     assert {name: after[name] for name in ("events", "rows", "runs", "quality", "day")} == {
         name: before[name] for name in ("events", "rows", "runs", "quality", "day")
     }
+
+
+def test_who_is_no_sensor_is_refused_by_the_hub_in_words(place, first):
+    """The deployer owns the subscription, and has no data role on the hub."""
+    environment = os.environ | {"AZURE_SANDBOX_STATE": str(place / "sandbox")}
+    command = ["azure-sandbox", "run", "--", "batch-scoring", "send", "--outputs", str(place / "out" / "outputs.json")]
+    ran = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+    assert ran.returncode == 1
+    assert "servicebus.windows.net/sensors-events/messages" in ran.stderr
+    assert "401" in ran.stderr
+    assert "Send" in ran.stderr
+    assert "Traceback" not in ran.stderr
 
 
 def test_cleaning_leaves_nothing(place, first):

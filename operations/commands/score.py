@@ -73,11 +73,12 @@ def _score(stack: Stack, hours: Window, deployment: str, rows_a_file: int, allow
     facts = {"problem": stack.problem, "from": hours.start.isoformat(), "to": hours.end.isoformat()}
     manifest = scoring_run.upload(stack, prepared, this, **facts)
     err.print(f"attempt {this.number}: input uploaded, starting deployment {deployment}")
-    told: list[str] = []
+    told: set[tuple[str, int]] = set()
 
     def status(job: jobs.Job, seconds: float) -> None:
-        if not told or told[-1] != job.status:
-            told.append(job.status)
+        """Tells every change, and once a minute that it goes on."""
+        if (now := (job.status, int(seconds // 60))) not in told:
+            told.add(now)
             err.print(f"job {job.name}: {job.status} after {seconds:.0f} s")
 
     try:
