@@ -141,7 +141,7 @@ def _read(state: Path) -> dict[str, Any] | None:
     return json.loads(state.read_text("utf-8")) if state.exists() else None
 
 
-def _replace(folder: Path, fill: Callable[[Path], None], state: dict[str, Any]) -> None:
+def _replace(folder: Path, fill: Callable[[Path], object], state: dict[str, Any]) -> None:
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         new = Path(temporary, "new")
