@@ -7,6 +7,7 @@ from arm_world import HERE, Arm, guid
 from azure_sandbox.access import Access
 from azure_sandbox.resource_manager import ResourceManager
 
+CONTRIBUTOR = "b24988ac-6180-42a0-ab88-20f7382dd24c"
 READER = "acdd72a7-3385-48ef-bd42-f606fba81ae7"
 WS = "ml/ws-1"
 END = f"{WS}/batchEndpoints/end"
@@ -211,7 +212,11 @@ def test_role_assignments_are_checked(arm: Arm) -> None:
         assert (status, found) == (400, code)
         assert part in message
     assert arm.refused("PUT", f"{scope}{ROLE}/mine", {"properties": good})[1] == "InvalidRoleAssignmentId"
-    arm.ok("PUT", f"{scope}{ROLE}/{guid(5)}", {"properties": good})
+    for _ in range(2):  # a template is deployed again and again
+        arm.ok("PUT", f"{scope}{ROLE}/{guid(5)}", {"properties": good})
+    other = {**good, "roleDefinitionId": f"/x/{CONTRIBUTOR}"}
+    found = arm.refused("PUT", f"{scope}{ROLE}/{guid(5)}", {"properties": other})
+    assert found[:2] == (400, "RoleAssignmentUpdateNotPermitted")
     found = arm.refused("PUT", f"{scope}{ROLE}/{guid(6)}", {"properties": good})
     assert found[:2] == (409, "RoleAssignmentExists")
     assert guid(5).replace("-", "") in found[2]

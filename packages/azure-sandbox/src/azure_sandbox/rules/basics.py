@@ -16,14 +16,18 @@ SINKS = ("workspaceId", "storageAccountId", "eventHubAuthorizationRuleId", "mark
 def check_assignment(world: World, resource_id: str, body: Body, old: Body | None) -> None:
     properties = body["properties"]
     text = "Tenant ID, application ID, principal ID, and scope are not allowed to be updated."
-    refuse(old, text, "RoleAssignmentUpdateNotPermitted")
+    changed = old and any(
+        name_of(str(old["properties"][key])).lower() != name_of(str(properties[key])).lower()
+        for key in ("principalId", "roleDefinitionId")
+    )
+    refuse(changed, text, "RoleAssignmentUpdateNotPermitted")
     role, wanted = world.access.role(properties["roleDefinitionId"]), name_of(properties["roleDefinitionId"])
     text = f"The specified role definition with ID '{wanted}' does not exist."
     refuse(role is None, text, "RoleDefinitionDoesNotExist")
     text = f"A valid principal ID must be provided for role assignment: '{properties['principalId']}' is no GUID."
     refuse(not re.fullmatch(GUID, properties["principalId"]), text, "InvalidPrincipalId")
     for other in world.store.resources(parent_of(resource_id), ASSIGNMENT):
-        twin = (
+        twin = normal(other["id"]) != normal(resource_id) and (
             normal(parent_of(other["id"])) == normal(parent_of(resource_id))
             and other["properties"]["principalId"].lower() == properties["principalId"].lower()
             and name_of(other["properties"]["roleDefinitionId"]).lower() == wanted.lower()
@@ -60,7 +64,7 @@ def fill_assignment(world: World, resource_id: str, body: Body, old: Body | None
     return {
         "scope": parent_of(resource_id),
         "principalType": body["properties"].get("principalType") or (principal.kind if principal else "Unknown"),
-        "createdOn": world.clock.now().isoformat(),
+        "createdOn": dig(old, "properties.createdOn") or world.clock.now().isoformat(),
         "updatedOn": world.clock.now().isoformat(),
     }
 
