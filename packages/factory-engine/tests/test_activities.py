@@ -10,6 +10,7 @@ from factory_engine import ActivityError, Factory, Invocation, ParameterError, P
 from factory_engine.control import fail_error
 from factory_engine.outputs import copy_output, metadata_output, script_output, web_output
 from factory_engine.testing import ScriptedWorld, activity, counting_ids, expression, factory_of, run_pipeline, web
+from factory_engine.timing import within
 from factory_engine.virtual_clock import VirtualClock
 from factory_engine.world import CopyRequest, MetadataRequest, ScriptRequest, WebRequest
 
@@ -72,6 +73,14 @@ def test_an_activity_that_ends_at_its_timeout_succeeds() -> None:
     clock, world = clocked({"A": 600})
     record, _ = run_pipeline(factory_of(web("A", policy={"timeout": "00:10:00"})), "score", world, clock=clock)
     assert record["status"] == "Succeeded"
+
+
+def test_work_that_ends_in_the_same_moment_as_its_timeout_wins() -> None:
+    async def work() -> str:
+        await asyncio.sleep(0)
+        return "done"
+
+    assert asyncio.run(within(VirtualClock(START), 0, work(), "A")) == "done"
 
 
 def polling(**more: Any) -> Factory:

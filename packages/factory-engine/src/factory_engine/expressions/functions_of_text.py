@@ -14,7 +14,7 @@ def _concat(*values: Any) -> str:
 
 
 def _replace(text: str, old: str, new: str) -> str:
-    if text and not old:
+    if not old:
         msg = "replace() cannot replace the empty string"
         raise ExpressionError(msg)
     return text.replace(old, new)
