@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +32,8 @@ if TYPE_CHECKING:
     import duckdb
 
 T = TypeVar("T")
-# Sorting and joining spill to disk beyond this; aggregation stays below it.
-memory = "160MB"
+# Aggregation stays below the first of these; sorting and joining spill to disk, or get the second.
+memory = ("160MB", "75%")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -52,13 +53,19 @@ def run_fast(query: Query, inputs: Mapping[str, Sequence[Path]], arrival: dateti
 
     try:
         files = {alias.lower(): open_files(alias, paths) for alias, paths in inputs.items()}
-        with _connection() as connection:
-            try:
-                return _run(query, files, arrival, sink, connection, strict=True)
-            except duckdb.InvalidInputException:
+        strict = True
+        for limit in memory:
+            with _connection(limit) as connection:
+                try:
+                    return _run(query, files, arrival, sink, connection, strict=strict)
+                except duckdb.InvalidInputException:
+                    strict = False
+                except duckdb.OutOfMemoryException:
+                    continue
                 return _run(query, files, arrival, sink, connection, strict=False)
     except (NotInSql, duckdb.Error):
-        return None
+        pass
+    return None
 
 
 def _run(
@@ -74,48 +81,50 @@ def _run(
     for table in translation.outputs.values():
         if any(kind in ("number", "null") for _, kind in table.columns.values()):
             raise NotInSql("a column of which only the data knows the type")
-    counts = _counts(translation.reads, connection, strict=strict)
-    outputs = {into: sink(connection, into, table) for into, table in translation.outputs.items()}
+    paths = {read.files.alias: read.files.paths for read in translation.reads}
+    with ThreadPoolExecutor(1) as beside:
+        sizes = {alias: beside.submit(_sizes, found) for alias, found in paths.items()}
+        outputs = {into: sink(connection, into, table) for into, table in translation.outputs.items()}
+        counts = {alias: size.result() for alias, size in sizes.items()}
+    if not strict:
+        _count_odd(translation.reads, counts, connection)
     return Fast(outputs=outputs, counts=counts)
 
 
+def _sizes(paths: Sequence[Path]) -> dict[str, int]:
+    found = [count_lines(path) for path in paths]
+    counts = {"InputEvents": sum(lines for lines, _ in found), "InputEventBytes": sum(size for _, size in found)}
+    return {**counts, "DeserializationError": 0, "ConversionErrors": 0}
+
+
 @contextmanager
-def _connection() -> Iterator[duckdb.DuckDBPyConnection]:
+def _connection(limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="stream-engine-") as folder, duckdb.connect() as connection:
-        connection.execute(f"SET memory_limit = '{memory}'")
+        connection.execute(f"SET memory_limit = '{limit}'")
         connection.execute(f"SET temp_directory = {text_literal(folder)}")
         connection.execute("SET preserve_insertion_order = false")
         register(connection)
         yield connection
 
 
-def _counts(reads: Sequence[Read], connection: duckdb.DuckDBPyConnection, *, strict: bool) -> dict[str, dict[str, int]]:
-    """Events, bytes and what was dropped, by input. Raises NotInSql when an odd line holds what the SQL cannot see."""
-    counts: dict[str, dict[str, int]] = {}
-    for alias in dict.fromkeys(read.files.alias for read in reads):
+def _count_odd(
+    reads: Sequence[Read], counts: Mapping[str, dict[str, int]], connection: duckdb.DuckDBPyConnection
+) -> None:
+    """Count lines that are no events, and events without a time. Raises NotInSql for a line the SQL cannot see."""
+    for alias, found in counts.items():
         mine = [read for read in reads if read.files.alias == alias]
-        sizes = [count_lines(path) for path in mine[0].files.paths]
-        found = {
-            "InputEvents": sum(lines for lines, _ in sizes),
-            "InputEventBytes": sum(size for _, size in sizes),
-            "DeserializationError": 0,
-            "ConversionErrors": 0,
-        }
-        if not strict:
-            every = Files(alias=alias, paths=mine[0].files.paths, spellings=mine[0].files.spellings)
-            for read in mine:
-                every.fields.update(read.files.fields)
-            bad = malformed([line for (line,) in connection.execute(every.odd_lines()).fetchall()], every)
-            found["DeserializationError"] = bad
-            found["InputEvents"] -= bad
-            for time, raw in {read.time: read.files.raw() for read in mine}.items():
-                missing = connection.execute(f"SELECT count_if({time} IS NULL) FROM ({raw})").fetchone()
-                without = missing[0] if missing is not None else 0
-                found["ConversionErrors"] += without - bad if without else 0
-        counts[alias] = found
-    return counts
+        every = Files(alias=alias, paths=mine[0].files.paths, spellings=mine[0].files.spellings)
+        for read in mine:
+            every.fields.update(read.files.fields)
+        bad = malformed([line for (line,) in connection.execute(every.odd_lines()).fetchall()], every)
+        found["DeserializationError"] = bad
+        found["InputEvents"] -= bad
+        for time, raw in {read.time: read.files.raw() for read in mine}.items():
+            missing = connection.execute(f"SELECT count_if({time} IS NULL) FROM ({raw})").fetchone()
+            without = missing[0] if missing is not None else 0
+            found["ConversionErrors"] += without - bad if without else 0
 
 
 def fetch(connection: duckdb.DuckDBPyConnection, into: str, table: StepTable) -> list[Row]:

@@ -128,13 +128,24 @@ def _comparison(operator: str, left: Sql, right: Sql) -> Sql:
     kinds = {left.type, right.type}
     if "null" in kinds:
         return Sql(text="NULL::BOOLEAN", type="bit")
-    if kinds <= {"json", "nvarchar(max)"} and "json" in kinds:
+    if kinds == {"json"}:
+        return _of_fields(operator, left, right)
+    if kinds == {"json", "nvarchar(max)"}:
         left, right = _as_text(left), _as_text(right)
     elif kinds <= {"json", "bigint", "float", "number"}:
         left, right = number(left), number(right)
     elif len(kinds) > 1:
         raise NotInSql(f"a comparison of {' and '.join(sorted(kinds))}")
     return Sql(text=f"({left.text} {operator} {right.text})", type="bit")
+
+
+def _of_fields(operator: str, left: Sql, right: Sql) -> Sql:
+    """Two fields, which only the data knows to be text or numbers; anything else stops."""
+    text = _comparison(operator, *(cast_sql(each, "nvarchar(max)", safe=True) for each in (left, right))).text
+    numbers = _comparison(operator, number(left), number(right)).text
+    both = " AND ".join(f"starts_with({each.text}, chr(34))" for each in (left, right))
+    none = " OR ".join(f"{each.text} IS NULL" for each in (left, right))
+    return Sql(text=f"CASE WHEN {none} THEN NULL WHEN {both} THEN {text} ELSE {numbers} END", type="bit")
 
 
 def _as_text(value: Sql) -> Sql:

@@ -100,15 +100,26 @@ class JoinTable:
     def text(self) -> str:
         low, high = self.bounds
         width = max(high - low, 1_000_000)
-        left = f"SELECT *, __time // {width} AS __bucket FROM ({self.left.text()})"
+        first, second, once = self._sides()
+        left = f"SELECT *, __time // {width} AS __bucket FROM ({first})"
         buckets = f"range((__time - ({high})) // {width}, (__time - ({low})) // {width} + 1)"
-        right = f"SELECT *, unnest({buckets}) AS __bucket FROM ({self.right.text()})"
+        right = f"SELECT *, unnest({buckets}) AS __bucket FROM ({second})"
         listed = "".join(f"{text} AS {name(slot)}, " for slot, text in self.used.items())
         within = f"r.__time - l.__time BETWEEN {low} AND {high}"
         return (
-            f"SELECT {listed}greatest(l.__time, r.__time) AS __time FROM ({left}) l JOIN ({right}) r"
+            f"{once}SELECT {listed}greatest(l.__time, r.__time) AS __time FROM ({left}) l JOIN ({right}) r"
             f" ON l.__bucket = r.__bucket AND {within} AND {self.on}"
         )
+
+    def _sides(self) -> tuple[str, str, str]:
+        """Both sides, and what comes before: an input that joins itself is read once."""
+        left, right = self.left, self.right
+        if not isinstance(left, FileTable) or not isinstance(right, FileTable):
+            return left.text(), right.text(), ""
+        if left.files.alias != right.files.alias or left.time != right.time:
+            return left.text(), right.text(), ""
+        left.files.fields.update(right.files.fields)
+        return "SELECT * FROM __both", "SELECT * FROM __both", f"WITH __both AS MATERIALIZED ({left.text()}) "
 
 
 def _side_of(column: Column, left: Table, right: Table) -> tuple[Sql, str]:

@@ -70,7 +70,8 @@ def number(value: Sql) -> Sql:
     """A value in arithmetic and numeric aggregates."""
     if value.type == "json":
         v = value.text
-        quick = f"CASE WHEN strlen({v}) <= 16 AND {v} < ':' THEN TRY_CAST({v} AS DOUBLE) END"
+        small = f"{v} < ':' AND (strlen({v}) <= 16 OR contains({v}, '.'))"
+        quick = f"CASE WHEN {small} THEN TRY_CAST({v} AS DOUBLE) END"
         return Sql(text=f"COALESCE({quick}, CASE WHEN {v} IS NOT NULL THEN asa_number({v}) END)", type="number")
     if value.type in ("bigint", "float", "number"):
         return value
@@ -110,7 +111,7 @@ _formats = {
 
 def _from_json(v: str, target: str, safe: bool) -> str:
     quick = {
-        "float": f"CASE WHEN {v} < ':' AND strlen({v}) <= 16 THEN TRY_CAST({v} AS DOUBLE) END",
+        "float": f"CASE WHEN {v} < ':' AND (strlen({v}) <= 18 OR contains({v}, '.')) THEN TRY_CAST({v} AS DOUBLE) END",
         "bigint": f"CASE WHEN strlen({v}) <= 18 AND NOT contains({v}, '.') AND {v} < ':' AND {v} >= '-'"
         f" THEN TRY_CAST({v} AS BIGINT) END",
         "nvarchar(max)": f"""CASE WHEN starts_with({v}, '"') AND NOT contains({v}, '\\')"""
