@@ -247,7 +247,8 @@ def test_prod_comes_without_a_model_serves_a_registered_one_and_refuses_to_go_wh
     outputs = cloud.outputs("prod")
     assert outputs["deployment"] == ""
     version = cloud.look(REGISTER, outputs)
-    named = cloud.up("prod", modelVersion=version)
+    # One process: sixteen of them, as prod has, would only wait for this machine's cores.
+    named = cloud.up("prod", modelVersion=version, instances="1", concurrency="1")
     assert named.code == 0, named.text
     assert named.of("model-") == []  # named, never uploaded
     assert "answers 18 golden rows as its model did; it serves now" in named.text
