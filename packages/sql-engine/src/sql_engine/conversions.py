@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from .errors import Fault, literal, raising, refused
-from .types import MAX, Type, comparable
+from .types import MAX, Type, as_decimal, comparable
 
 _INTEGER = r"[+-]?[0-9]+"
 _NUMBER = r"[+-]?([0-9]+[.]?[0-9]*|[.][0-9]+)"
@@ -39,7 +39,7 @@ def fold(value: Typed) -> str:
 
 
 def convert(value: Typed, target: Type, at: int, *, attempt: bool = False, style: int | None = None) -> Typed:
-    """`value` as `target`; with `attempt` (TRY_CAST) NULL where CAST raises. Fault 529 for a pair without conversion."""
+    """`value` as `target`; with `attempt` (TRY_CAST) NULL where CAST raises. Fault 529 where there is no conversion."""
     source = value.type
     if source.name == "null":
         return Typed(f"CAST({value.sql} AS {target.duck})", target)
@@ -172,8 +172,7 @@ def _to_number(value: Typed, target: Type, at: int, *, attempt: bool) -> Typed:
     sql = value.sql
     if target.is_integer and source.name in ("float", "real", "decimal"):
         sql = f"trunc({sql})"
-    widening = _rank(source) < _rank(target)
-    if widening:
+    if _holds(source, target):
         return Typed(f"CAST({sql} AS {target.duck})", target)
     if attempt:
         return Typed(f"try_cast({sql} AS {target.duck})", target)
@@ -183,12 +182,13 @@ def _to_number(value: Typed, target: Type, at: int, *, attempt: bool) -> Typed:
     return Typed(f"coalesce(try_cast({sql} AS {target.duck}), {failure})", target)
 
 
-def _rank(kind: Type) -> int:
-    """Position among the types of which each holds all values of those before it; DECIMAL is never sure to."""
+def _holds(source: Type, target: Type) -> bool:
+    """Whether every value of one number type is one of the other, but for digits that a float cannot keep."""
+    if target.name == "decimal":
+        exact = as_decimal(source) if source.name not in ("real", "float") else None
+        return exact is not None and exact.precision - exact.scale <= target.precision - target.scale
     order = ("bit", "tinyint", "smallint", "int", "bigint", "decimal", "real", "float")
-    if kind.name == "decimal":
-        return order.index("bigint") + 1 if kind.precision - kind.scale < 19 else order.index("decimal")
-    return order.index(kind.name)
+    return order.index(source.name) < order.index(target.name)
 
 
 def assign(value: Typed, target: Type, column: str, table: str, at: int) -> str:
@@ -202,7 +202,8 @@ def assign(value: Typed, target: Type, column: str, table: str, at: int) -> str:
         )
         # Blanks at the end are cut without an error, as ANSI_WARNINGS has it.
         short = f"left({value.sql}, {target.length})"
-        return f"CASE WHEN length(rtrim({value.sql}, ' ')) > {target.length} THEN {raising(2628, message, at)} ELSE {short} END"
+        fits = f"length(rtrim({value.sql}, ' ')) <= {target.length}"
+        return f"CASE WHEN {value.sql} IS NULL OR {fits} THEN {short} ELSE {raising(2628, message, at)} END"
     if value.type.name != "null" and not comparable(value.type, target):
         raise Fault(206, f"Operand type clash: {value.type.name} is incompatible with {target.name}", at)
     return convert(value, target, at).sql

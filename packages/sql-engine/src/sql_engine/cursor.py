@@ -148,8 +148,8 @@ class Cursor:
             raise self.unexpected()
         return self.advance().text
 
-    def type(self) -> Type:
-        """A type with its length, precision or scale, as SQL Server reads it."""
+    def type(self, *, default_length: int = 1) -> Type:
+        """A type with its length, precision or scale; text without a length is 1 long, in CAST and CONVERT 30."""
         if not self.at_name():
             raise self.unexpected()
         token = self.advance()
@@ -162,14 +162,14 @@ class Cursor:
         if self.take_symbol("("):
             sizes = [MAX] if self.take_words("MAX") else self.separated(self.integer)
             self.need_symbol(")")
-        return _sized(name, sizes, token)
+        return _sized(name, sizes, token, default_length)
 
 
-def _sized(name: str, sizes: list[int], token: Token) -> Type:
+def _sized(name: str, sizes: list[int], token: Token, default_length: int) -> Type:
     wrong = Fault(2716, f"Column, parameter, or variable: Cannot specify a column width on data type {name}.", token.at)
     if name in ("varchar", "nvarchar", "varbinary"):
         longest = 4000 if name == "nvarchar" else 8000
-        length = sizes[0] if sizes else 1
+        length = sizes[0] if sizes else default_length
         if len(sizes) > 1 or length == 0:
             raise wrong
         if length > longest:

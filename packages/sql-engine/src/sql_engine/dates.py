@@ -81,11 +81,12 @@ def dateadd(part: str, number: Typed, value: Typed, at: int) -> Typed:
 def datediff(part: str, start: Typed, end: Typed, at: int, *, big: bool) -> Typed:
     """DATEDIFF: how many boundaries of the part lie between; weeks begin on Sunday."""
     first, last = (f"CAST({moment(value, at).sql} AS TIMESTAMP)" for value in (start, end))
-    if part == "week":
-        # DuckDB's weeks begin on Monday.
-        first, last = f"{first} + INTERVAL 1 DAY", f"{last} + INTERVAL 1 DAY"
-    unit = "day" if part == "dayofyear" else part
     kind = BIGINT if big else INT
+    if part == "week":
+        # DuckDB counts no boundaries of weeks; weeks are counted here from a Sunday of the year 1.
+        weeks = [f"floor(date_diff('day', DATE '0001-01-07', {moment}) / 7.0)" for moment in (first, last)]
+        return Typed(f"CAST({weeks[1]} - {weeks[0]} AS {kind.duck})", kind)
+    unit = "day" if part == "dayofyear" else part
     return Typed(f"CAST(date_diff('{unit}', {first}, {last}) AS {kind.duck})", kind)
 
 

@@ -8,13 +8,15 @@ from collections.abc import Callable, Sequence
 
 import duckdb
 
-from . import tree
+from . import statements, tree
 from .catalog import Catalog
 from .environment import Check, ColumnInfo, Key, Relation
 from .errors import Fault, quoted
-from .queries import QueryCompiler, exposed, storage
+from .expressions import Compiled
+from .queries import QueryCompiler
 from .scope import Bound, Field, Scope
 from .security import Security
+from .shaping import exposed, storage
 from .writing import Writer
 
 
@@ -29,11 +31,11 @@ class Definer:
         self._security = security
         self._database = database
 
-    def create_schema(self, statement: tree.CreateSchema) -> None:
+    def create_schema(self, statement: statements.CreateSchema) -> None:
         self._security.require_database("CREATE SCHEMA", statement.at)
         self._catalog.add_schema(statement.name)
 
-    def create_table(self, statement: tree.CreateTable, compiler: QueryCompiler) -> None:
+    def create_table(self, statement: statements.CreateTable, compiler: QueryCompiler) -> None:
         """Faults 2714, 2760, 2705, 1919, 8111 and the like for a table that cannot be."""
         schema_id, schema, name = self._catalog.new_path(statement.table)
         self._security.require_database("CREATE TABLE", statement.at)
@@ -51,8 +53,8 @@ class Definer:
 
     def _check_expressions(
         self,
-        columns: Sequence[tree.ColumnDefinition],
-        checks: Sequence[tree.CheckDefinition],
+        columns: Sequence[statements.ColumnDefinition],
+        checks: Sequence[statements.CheckDefinition],
         relation: Relation,
         compiler: QueryCompiler,
     ) -> None:
@@ -63,7 +65,7 @@ class Definer:
         for check in checks:
             compiler.condition(check.condition, Scope([Bound(relation.name, fields)]))
 
-    def add_columns(self, statement: tree.AddColumns, relation: Relation, writer: Writer) -> None:
+    def add_columns(self, statement: statements.AddColumns, relation: Relation, writer: Writer) -> None:
         """Adds columns; rows that are there take the default where the column is NOT NULL, else NULL."""
         if relation.is_view:
             raise Fault(4902, f'Cannot find the object "{relation.name}" because it is a view.', statement.table.at)
@@ -92,7 +94,7 @@ class Definer:
         self._catalog.add_checks(relation, _checks(statement.checks, relation.name))
 
     def _add_column(
-        self, definition: tree.ColumnDefinition, column: ColumnInfo, relation: Relation, writer: Writer
+        self, definition: statements.ColumnDefinition, column: ColumnInfo, relation: Relation, writer: Writer
     ) -> None:
         table, name = storage(relation), quoted(column.name)
         at = definition.name.at
@@ -101,10 +103,11 @@ class Definer:
             return
         if column.default is None:
             message = (
-                "ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition specified, "
-                "or the column being added is an identity or timestamp column, or alternatively if none of the previous "
-                f"conditions are satisfied the table must be empty to allow addition of this column. Column '{column.name}' "
-                f"cannot be added to non-empty table '{relation.name}' because it does not satisfy these conditions."
+                "ALTER TABLE only allows columns to be added that can contain nulls, or have a DEFAULT definition "
+                "specified, or the column being added is an identity or timestamp column, or alternatively if none of "
+                "the previous conditions are satisfied the table must be empty to allow addition of this column. "
+                f"Column '{column.name}' cannot be added to non-empty table '{relation.name}' because it does not "
+                "satisfy these conditions."
             )
             raise Fault(4901, message, at)
         value = writer.assigned(writer.default(column), column, relation, at)
@@ -114,7 +117,7 @@ class Definer:
         self._connection.execute(f"ALTER TABLE {table} ADD COLUMN {name} {kind} DEFAULT CAST({standard} AS {kind})")
         self._connection.execute(f"ALTER TABLE {table} ALTER COLUMN {name} DROP DEFAULT")
 
-    def create_view(self, statement: tree.CreateView, compile_query: Callable[[tree.Query], tuple]) -> None:
+    def create_view(self, statement: statements.CreateView, compile_query: Callable[[tree.Query], Compiled]) -> None:
         """Makes or changes a view after compiling its SELECT, so that 207 and 208 come now, not at the first reader."""
         old = self._catalog.find([part.text for part in statement.view.parts])
         if old is not None and not old.is_view:
@@ -132,7 +135,7 @@ class Definer:
             if not self._security.allows("ALTER", old):
                 raise self._catalog_missing(statement)
         compiled = compile_query(statement.query)
-        columns = exposed(compiled, statement.view.parts[-1], statement.columns)  # type: ignore[arg-type]
+        columns = exposed(compiled, statement.view.parts[-1], statement.columns)
         relation = Relation(
             id=old.id if old else 0,
             schema=schema,
@@ -142,12 +145,12 @@ class Definer:
         )
         self._catalog.add_relation(schema_id, relation)
 
-    def _catalog_missing(self, statement: tree.CreateView) -> Fault:
+    def _catalog_missing(self, statement: statements.CreateView) -> Fault:
         name = ".".join(part.text for part in statement.view.parts)
         return Fault(208, f"Invalid object name '{name}'.", statement.view.at)
 
 
-def _no_doubles(columns: Sequence[tree.ColumnDefinition], table: str) -> None:
+def _no_doubles(columns: Sequence[statements.ColumnDefinition], table: str) -> None:
     seen: set[str] = set()
     for column in columns:
         if column.name.text.lower() in seen:
@@ -156,7 +159,7 @@ def _no_doubles(columns: Sequence[tree.ColumnDefinition], table: str) -> None:
         seen.add(column.name.text.lower())
 
 
-def _column(definition: tree.ColumnDefinition, fixed: set[str], table: str) -> ColumnInfo:
+def _column(definition: statements.ColumnDefinition, fixed: set[str], table: str) -> ColumnInfo:
     name = definition.name.text
     if name in fixed and definition.nullable:
         message = f"Cannot define PRIMARY KEY constraint on nullable column in table '{table}'."
@@ -165,7 +168,7 @@ def _column(definition: tree.ColumnDefinition, fixed: set[str], table: str) -> C
     return ColumnInfo(name, definition.type, nullable, definition.default[1] if definition.default else None)
 
 
-def _keys(statement: tree.CreateTable, table: str) -> tuple[Key, ...]:
+def _keys(statement: statements.CreateTable, table: str) -> tuple[Key, ...]:
     keys = []
     known = {column.name.text.lower(): column for column in statement.columns}
     for key in statement.keys:
@@ -188,7 +191,7 @@ def _keys(statement: tree.CreateTable, table: str) -> tuple[Key, ...]:
     return tuple(keys)
 
 
-def _checks(checks: Sequence[tree.CheckDefinition], table: str) -> tuple[Check, ...]:
+def _checks(checks: Sequence[statements.CheckDefinition], table: str) -> tuple[Check, ...]:
     return tuple(Check(check.name or _constraint_name("CK", table, check.text), check.text) for check in checks)
 
 

@@ -41,6 +41,8 @@ class Fault(Exception):
         self.number = number
         self.message = message
         self.at = at
+        self.span: tuple[int, int] | None = None
+        """The statement's part of the script, where whoever raised the fault knew it."""
 
 
 def refused(what: str, at: int, advice: str = "") -> Fault:
@@ -53,7 +55,8 @@ def located(fault: Fault, text: str, span: tuple[int, int] = (0, 0)) -> SqlError
     at = min(max(fault.at, 0), len(text))
     line = text.count("\n", 0, at) + 1
     column = at - (text.rfind("\n", 0, at) + 1) + 1
-    statement = text[span[0] : span[1]].strip()
+    first, last = fault.span or span
+    statement = text[first:last].strip()
     return SqlError(fault.number, fault.message, line=line, column=column, statement=statement)
 
 

@@ -49,6 +49,10 @@ def check_call(call: tree.Call) -> None:
         raise Fault(10757, f"The function '{call.name}' may not have a WITHIN GROUP clause.", call.at)
     if call.over is not None and function.kind not in ("aggregate", "ranking", "offset"):
         raise Fault(4113, f"The function '{call.name}' is not a valid windowing function.", call.at)
+    if function.kind == "metadata":
+        for argument in call.arguments:
+            if not isinstance(argument, tree.Constant) or not isinstance(argument.value, str):
+                raise refused(f"{call.name} of what is no string constant", argument.at)
     _check_window(call, function)
 
 

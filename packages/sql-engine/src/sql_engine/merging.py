@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from . import tree
+from . import statements, tree
 from .conversions import Typed
 from .environment import Relation
 from .errors import Fault, quoted, refused
@@ -11,14 +11,14 @@ from .scope import Bound, Scope
 from .writing import STAGED, Writer
 
 _TWICE = (
-    "The MERGE statement attempted to UPDATE or DELETE the same row more than once. This happens when a target row matches "
-    "more than one source row. A MERGE statement cannot UPDATE/DELETE the same row of the target table multiple times. "
-    "Refine the ON clause to ensure a target row matches at most one source row, or use the GROUP BY clause to group the "
-    "source rows."
+    "The MERGE statement attempted to UPDATE or DELETE the same row more than once. This happens when a target row "
+    "matches more than one source row. A MERGE statement cannot UPDATE/DELETE the same row of the target table "
+    "multiple times. Refine the ON clause to ensure a target row matches at most one source row, or use the GROUP BY "
+    "clause to group the source rows."
 )
 
 
-def merge(writer: Writer, statement: tree.Merge, relation: Relation) -> int:
+def merge(writer: Writer, statement: statements.Merge, relation: Relation) -> int:
     """Runs MERGE; the number of rows changed. Faults 8672, 515, 547, 2627, 2628 and the like leave nothing changed."""
     at = statement.table.at
     if relation.is_view:
@@ -44,14 +44,14 @@ def merge(writer: Writer, statement: tree.Merge, relation: Relation) -> int:
     return affected
 
 
-def _require(writer: Writer, statement: tree.Merge, relation: Relation) -> None:
+def _require(writer: Writer, statement: statements.Merge, relation: Relation) -> None:
     """MERGE reads the target to match it, so it needs SELECT besides what its clauses do."""
     at = statement.table.at
     for permission in ("SELECT", *sorted({when.action for when in statement.whens})):
         writer.require(permission, relation, at)
 
 
-def _tests(writer: Writer, statement: tree.Merge, scope: Scope, row: str, mark: str) -> list[str]:
+def _tests(writer: Writer, statement: statements.Merge, scope: Scope, row: str, mark: str) -> list[str]:
     kinds = {
         "MATCHED": f"{row} IS NOT NULL AND {mark} IS NOT NULL",
         "TARGET": f"{row} IS NULL",
@@ -69,7 +69,7 @@ def _choose(branches: list[tuple[str, str]]) -> str:
 
 
 def _values(
-    writer: Writer, statement: tree.Merge, relation: Relation, target: Bound, scope: Scope, tests: list[str]
+    writer: Writer, statement: statements.Merge, relation: Relation, target: Bound, scope: Scope, tests: list[str]
 ) -> str:
     """For each column of the target: what the chosen clause sets it to, else what it was, else its default."""
     columns = []
@@ -87,15 +87,14 @@ def _values(
     return ", ".join(columns)
 
 
-def _apply(writer: Writer, statement: tree.Merge, relation: Relation) -> None:
+def _apply(writer: Writer, statement: statements.Merge, relation: Relation) -> None:
     numbers = {
         action: ", ".join(str(index) for index, when in enumerate(statement.whens) if when.action == action)
         for action in ("UPDATE", "DELETE", "INSERT")
     }
     changing = ", ".join(filter(None, (numbers["UPDATE"], numbers["DELETE"])))
-    if changing and writer.count(
-        f'SELECT count(*) FROM (SELECT 1 FROM {STAGED} WHERE "#when" IN ({changing}) GROUP BY "#row" HAVING count(*) > 1)'
-    ):
+    rows = f'SELECT 1 FROM {STAGED} WHERE "#when" IN ({changing}) GROUP BY "#row" HAVING count(*) > 1'
+    if changing and writer.count(f"SELECT count(*) FROM ({rows})"):
         raise Fault(8672, _TWICE, statement.at)
     for action in ("UPDATE", "INSERT"):
         if numbers[action]:

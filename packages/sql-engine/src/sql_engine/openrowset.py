@@ -23,7 +23,7 @@ class Storage(Protocol):
     """The lake as one caller sees it. Both methods raise PermissionError for what the caller may not do."""
 
     def list(self, url_pattern: str) -> Iterable[tuple[str, int, datetime.datetime]]:
-        """Address, size in bytes and time of change of files; at least those that the pattern means, more is no harm."""
+        """Address, size in bytes and time of change of at least the files that the pattern means."""
         ...
 
     def download(self, url: str) -> Path:
@@ -161,7 +161,7 @@ def _declared(item: tree.FileColumn, number: int, types: dict[str, str], alias: 
 
 
 def _from_csv(value: Typed, item: tree.FileColumn, alias: str) -> str:
-    """CSV text as its type; an empty field is NULL in every type but text."""
+    """CSV text as its type; an empty field is NULL."""
     if item.type.is_string:
         return _shortened(value, item.type).sql
     given = Typed(f"nullif({value.sql}, '')", value.type)

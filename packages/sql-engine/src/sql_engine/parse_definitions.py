@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from . import tree
+from . import statements, tree
 from .errors import Fault, refused
 from .parse_queries import Queries
 
@@ -12,6 +12,7 @@ _SID_ADVICE = (
     "use CREATE USER [name] WITH SID = 0x…, TYPE = E: FROM EXTERNAL PROVIDER makes the server look the name up in "
     "Entra, for which its own identity needs the Directory Readers role"
 )
+_COLUMNS_ADVICE = "grant on a view that shows those columns"
 _KEEP_ADVICE = "a deployed table keeps its columns and rows: add a column beside it, or a new table"
 RENAME_ADVICE = "a rename breaks every reader of the old name: add a column or a view under the new name"
 
@@ -19,7 +20,7 @@ RENAME_ADVICE = "a rename breaks every reader of the old name: add a column or a
 class Definitions(Queries):
     """Adds CREATE, ALTER, GRANT, DENY and REVOKE to the cursor."""
 
-    def create(self) -> tree.Statement:
+    def create(self) -> statements.Statement:
         at = self.need_words("CREATE")
         alter = self.take_words("OR", "ALTER")
         if self.at_words("VIEW"):
@@ -30,19 +31,19 @@ class Definitions(Queries):
             name = self.name()
             if self.take_words("AUTHORIZATION") and self.name().text.lower() != "dbo":
                 raise refused("CREATE SCHEMA … AUTHORIZATION", at, "dbo owns every schema")
-            return tree.CreateSchema(form="CREATE SCHEMA", at=at, name=name)
+            return statements.CreateSchema(form="CREATE SCHEMA", at=at, name=name)
         if self.take_words("TABLE"):
             return self._table(at)
         if self.take_words("USER"):
             return self._user(at)
         if self.take_words("ROLE"):
-            return tree.CreateRole(form="CREATE ROLE", at=at, name=self.name())
+            return statements.CreateRole(form="CREATE ROLE", at=at, name=self.name())
         if self.at_words("EXTERNAL", "TABLE"):
             advice = "it fails when it runs again on the same folder: use a SELECT as the source of a Copy"
             raise refused("CREATE EXTERNAL TABLE", at, advice)
         raise refused(f"CREATE {self.token.upper or self.token.text}", at)
 
-    def alter(self) -> tree.Statement:
+    def alter(self) -> statements.Statement:
         at = self.need_words("ALTER")
         if self.at_words("VIEW"):
             return self._view(at, create=False, alter=True)
@@ -53,14 +54,14 @@ class Definitions(Queries):
             add = self.take_words("ADD", "MEMBER")
             if not add and not self.take_words("DROP", "MEMBER"):
                 raise refused(f"ALTER ROLE … {self.token.text}", self.token.at)
-            return tree.ChangeMember(form="ALTER ROLE", at=at, role=role, member=self.name(), add=add)
+            return statements.ChangeMember(form="ALTER ROLE", at=at, role=role, member=self.name(), add=add)
         raise refused(f"ALTER {self.token.upper or self.token.text}", at)
 
-    def drop(self) -> tree.Statement:
+    def drop(self) -> statements.Statement:
         at = self.need_words("DROP")
         raise refused(f"DROP {self.token.upper or self.token.text}", at, _KEEP_ADVICE)
 
-    def _view(self, at: int, *, create: bool, alter: bool) -> tree.CreateView:
+    def _view(self, at: int, *, create: bool, alter: bool) -> statements.CreateView:
         self.need_words("VIEW")
         view = self.table_ref_of(self.path())
         columns = self.names() if self.at_symbol("(") else ()
@@ -73,7 +74,7 @@ class Definitions(Queries):
             raise refused("WITH CHECK OPTION", self.token.at)
         text = self.body(start)
         form = "CREATE OR ALTER VIEW" if create else "ALTER VIEW"
-        return tree.CreateView(
+        return statements.CreateView(
             form=form, at=at, view=view, columns=columns, query=query, text=text, create=create, alter=alter
         )
 
@@ -84,13 +85,13 @@ class Definitions(Queries):
     def table_ref_of(self, parts: tuple[tree.Name, ...]) -> tree.TableRef:
         return tree.TableRef(parts[0].at, parts)
 
-    def _table(self, at: int) -> tree.CreateTable:
+    def _table(self, at: int) -> statements.CreateTable:
         table = self.table_ref_of(self.path())
         if self.at_words("AS"):
             raise refused("CREATE TABLE … AS", self.token.at)
-        columns: list[tree.ColumnDefinition] = []
-        self._keys: list[tree.KeyDefinition] = []
-        self._checks: list[tree.CheckDefinition] = []
+        columns: list[statements.ColumnDefinition] = []
+        self._keys: list[statements.KeyDefinition] = []
+        self._checks: list[statements.CheckDefinition] = []
         self.need_symbol("(")
         while not self.at_symbol(")"):
             if not self._table_constraint():
@@ -101,11 +102,11 @@ class Definitions(Queries):
         if self.token.upper in ("WITH", "ON") or self.at_words("TEXTIMAGE_ON"):
             raise refused(f"CREATE TABLE … {self.token.upper}", self.token.at)
         found = (tuple(columns), tuple(self._keys), tuple(self._checks))
-        return tree.CreateTable(
+        return statements.CreateTable(
             form="CREATE TABLE", at=at, table=table, columns=found[0], keys=found[1], checks=found[2]
         )
 
-    def _add_columns(self, at: int) -> tree.AddColumns:
+    def _add_columns(self, at: int) -> statements.AddColumns:
         table = self.table_ref_of(self.path())
         if self.at_words("DROP") or self.at_words("ALTER"):
             raise refused(f"ALTER TABLE … {self.token.upper} {self.ahead().upper}".strip(), at, _KEEP_ADVICE)
@@ -119,10 +120,13 @@ class Definitions(Queries):
         if self._keys:
             raise refused("a key added by ALTER TABLE", self._keys[0].at, "state it in CREATE TABLE")
         form = "ALTER TABLE ADD"
-        return tree.AddColumns(form=form, at=at, table=table, columns=columns, checks=tuple(self._checks))
+        return statements.AddColumns(form=form, at=at, table=table, columns=columns, checks=tuple(self._checks))
 
-    def _column(self) -> tree.ColumnDefinition:
-        name, kind = self.name(), self.type()
+    def _column(self) -> statements.ColumnDefinition:
+        name = self.name()
+        if self.at_words("AS"):
+            raise refused("a computed column (AS)", name.at, "compute it in a view")
+        kind = self.type()
         if kind.name == "varbinary":
             raise refused("a VARBINARY column", name.at)
         nullable: bool | None = None
@@ -140,7 +144,7 @@ class Definitions(Queries):
                 if self._starts_statement():
                     break
                 raise refused(f"{self.token.upper or self.token.text} of a column", self.token.at)
-        return tree.ColumnDefinition(name, kind, nullable, default)
+        return statements.ColumnDefinition(name, kind, nullable, default)
 
     def _starts_statement(self) -> bool:
         """T-SQL needs no semicolon, so the next statement may follow a column definition."""
@@ -163,14 +167,14 @@ class Definitions(Queries):
                 self.take_words("NONCLUSTERED")
             if self.at_symbol("("):
                 columns = tuple(self.in_brackets(self._key_column))
-            self._keys.append(tree.KeyDefinition(name, columns, primary, at))
+            self._keys.append(statements.KeyDefinition(name, columns, primary, at))
             return True
         if self.take_words("CHECK"):
             start = self.need_symbol("(") + 1
             condition = self.condition()
             text = self.body(start)
             self.need_symbol(")")
-            self._checks.append(tree.CheckDefinition(name, condition, text))
+            self._checks.append(statements.CheckDefinition(name, condition, text))
             return True
         return False
 
@@ -180,7 +184,7 @@ class Definitions(Queries):
             self.take_words("DESC")
         return name
 
-    def _user(self, at: int) -> tree.CreateUser:
+    def _user(self, at: int) -> statements.CreateUser:
         name = self.name()
         if self.at_words("FROM", "EXTERNAL", "PROVIDER"):
             raise refused("CREATE USER … FROM EXTERNAL PROVIDER", at, _SID_ADVICE)
@@ -205,9 +209,9 @@ class Definitions(Queries):
         if len(sid) != 16:
             message = f"The sid 0x{sid.hex()} has {len(sid)} bytes; a client or object id has 16."
             raise Fault(15419, message, at)
-        return tree.CreateUser(form="CREATE USER", at=at, name=name, sid=sid, kind=kind)
+        return statements.CreateUser(form="CREATE USER", at=at, name=name, sid=sid, kind=kind)
 
-    def permit(self) -> tree.Permit:
+    def permit(self) -> statements.Permit:
         """GRANT, DENY or REVOKE permission[, …] [ON [class::]securable] TO|FROM principal[, …]"""
         token = self.advance()
         permissions = tuple(self.separated(self._permission))
@@ -220,7 +224,7 @@ class Definitions(Queries):
         if self.at_words("WITH", "GRANT") or self.at_words("CASCADE") or self.token.upper == "AS":
             raise refused(f"{token.upper} … {self.token.upper}", self.token.at)
         form = f"{token.upper} permission"
-        return tree.Permit(
+        return statements.Permit(
             form=form,
             at=token.at,
             verb=token.upper,
@@ -239,7 +243,7 @@ class Definitions(Queries):
         for known in (*PERMISSIONS, *DATABASE_PERMISSIONS):
             if self.take_words(*known.split()):
                 if self.at_symbol("("):
-                    raise refused("a permission on columns", at, "grant on a view that shows those columns")
+                    raise refused("GRANT, DENY or REVOKE on columns", at, _COLUMNS_ADVICE)
                 return known
         raise refused(f"the permission {self.token.text}", at, f"the permissions are {', '.join(PERMISSIONS)}")
 
@@ -252,8 +256,14 @@ class Definitions(Queries):
                 return "DATABASE", ()
             if kind.upper not in ("OBJECT", "SCHEMA"):
                 raise refused(f"{kind.text}:: as a securable", kind.at)
-            return kind.upper, self.path(1 if kind.upper == "SCHEMA" else 2)
-        return "OBJECT", self.path()
+            return kind.upper, self._whole(1 if kind.upper == "SCHEMA" else 2)
+        return "OBJECT", self._whole(2)
+
+    def _whole(self, longest: int) -> tuple[tree.Name, ...]:
+        parts = self.path(longest)
+        if self.at_symbol("("):
+            raise refused("GRANT, DENY or REVOKE on columns", parts[0].at, _COLUMNS_ADVICE)
+        return parts
 
 
 # Words that begin a statement, known to the engine or not.

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from decimal import Decimal
-
 from . import tree
+from .constants import constant
+from .conversions import STYLES
 from .cursor import RESERVED, Cursor
 from .errors import Fault, refused
 from .functions import DATE_PARTS, check_call
-from .lexer import Token
 from .tree import Node
-from .types import BIGINT, FLOAT, INT, NULL, decimal, text
+from .types import NULL
 
 _COMPARISONS = {"=": "=", "<>": "<>", "!=": "<>", "<": "<", ">": ">", "<=": "<=", ">=": ">=", "!<": ">=", "!>": "<="}
 _CALLED_KEYWORDS = {"COALESCE", "NULLIF", "LEFT", "RIGHT"}
@@ -97,6 +96,10 @@ class Expressions(Cursor):
             return tree.Between(at, self._must_be_value(left), low, self._sum(), negated)
         if self.take_words("LIKE"):
             pattern = self._sum()
+            if not isinstance(pattern, tree.Constant | tree.Parameter):
+                raise refused("LIKE with a pattern that is no constant", pattern.at)
+            if isinstance(pattern, tree.Constant) and "[" in str(pattern.value):
+                raise refused("a character class in LIKE", pattern.at)
             escape = self.string() if self.take_words("ESCAPE") else None
             return tree.Like(at, self._must_be_value(left), pattern, escape, negated)
         if self.take_words("IN"):
@@ -175,7 +178,10 @@ class Expressions(Cursor):
             return tree.Column(parts[0].at, parts)
         if len(parts) == 2 and parts[1].text.upper() in ("FILEPATH", "FILENAME"):
             self.advance()
-            arguments = () if self.at_symbol(")") else (self.value(),)
+            number = self.token
+            arguments = () if self.at_symbol(")") else (constant(self.advance()),)
+            if arguments and (number.kind != "number" or not number.text.isdigit()):
+                raise refused("filepath of what is no number constant", number.at)
             self.need_symbol(")")
             first = tree.Column(parts[0].at, parts[:1])
             return tree.Call(parts[0].at, parts[1].text.upper(), (first, *arguments))
@@ -201,13 +207,15 @@ class Expressions(Cursor):
         if token.upper.endswith("CAST"):
             operand = self.value()
             self.need_words("AS")
-            kind = self.type()
+            kind = self.type(default_length=30)
             self.need_symbol(")")
             return tree.Cast(token.at, operand, kind, attempt)
-        kind = self.type()
+        kind = self.type(default_length=30)
         self.need_symbol(",")
         operand = self.value()
         style = self.integer() if self.take_symbol(",") else None
+        if style not in (None, 0, *STYLES):
+            raise refused(f"CONVERT's style {style}", token.at, f"the styles are {', '.join(map(str, STYLES))}")
         self.need_symbol(")")
         return tree.Cast(token.at, operand, kind, attempt, style)
 
@@ -285,24 +293,3 @@ class Expressions(Cursor):
         if self.token.upper not in ("PRECEDING", "FOLLOWING"):
             raise self.unexpected()
         return f"{count} {self.advance().upper}"
-
-
-def constant(token: Token) -> tree.Constant:
-    """A literal with the type that T-SQL gives it."""
-    if token.kind == "string":
-        return tree.Constant(token.at, token.text, text(max(len(token.text), 1), national=token.national))
-    if token.kind == "binary":
-        raise refused("a binary constant", token.at, "it stands only in CREATE USER … WITH SID")
-    if "e" in token.text.lower():
-        return tree.Constant(token.at, float(token.text), FLOAT)
-    if "." not in token.text:
-        value = int(token.text)
-        if value < 2**31:
-            return tree.Constant(token.at, value, INT)
-        return tree.Constant(token.at, value, BIGINT if value < 2**63 else decimal(len(token.text), 0))
-    whole, fraction = token.text.split(".")
-    whole = whole.lstrip("0")
-    digits = len(whole) + len(fraction)
-    if digits > 38:
-        raise Fault(1007, f"The number '{token.text}' is out of the range for numeric representation.", token.at)
-    return tree.Constant(token.at, Decimal(token.text), decimal(max(digits, 1), len(fraction)))

@@ -9,12 +9,14 @@ from .tree import Node
 
 # What a lock hint asks for holds here anyway: transactions run one after the other.
 _HELD_HINTS = {"HOLDLOCK", "SERIALIZABLE", "UPDLOCK", "ROWLOCK", "TABLOCK", "TABLOCKX", "XLOCK", "REPEATABLEREAD"}
-_AFTER_SOURCE = ("PIVOT", "UNPIVOT", "TABLESAMPLE")
+_AFTER_SOURCE = ("PIVOT", "UNPIVOT", "TABLESAMPLE", "USING")
 _JOINS = (("INNER",), ("LEFT", "OUTER"), ("LEFT",), ("RIGHT", "OUTER"), ("RIGHT",), ("FULL", "OUTER"), ("FULL",), ())
 
 
 class Queries(Expressions):
-    """Adds queries to the cursor."""
+    """Adds queries to the cursor; `files` tells whether OPENROWSET may stand in them."""
+
+    files = False
 
     def query_expression(self, *, top_level: bool = False) -> tree.Query:
         at = self.token.at
@@ -33,8 +35,8 @@ class Queries(Expressions):
         has_top = len(selects) == 1 and isinstance(selects[0], tree.Select) and selects[0].top is not None
         if order and not (top_level or has_top or offset):
             message = (
-                "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common table "
-                "expressions, unless TOP, OFFSET or FOR XML is also specified."
+                "The ORDER BY clause is invalid in views, inline functions, derived tables, subqueries, and common "
+                "table expressions, unless TOP, OFFSET or FOR XML is also specified."
             )
             raise Fault(1033, message, order[0].expression.at)
         return query
@@ -58,16 +60,21 @@ class Queries(Expressions):
     def _page(self) -> tuple[Node | None, Node | None]:
         if not self.take_words("OFFSET"):
             return None, None
-        offset = self.value()
+        offset = self._must_be_constant(self.value())
         self._row_word()
         fetch = None
         if self.take_words("FETCH"):
             if not (self.take_words("NEXT") or self.take_words("FIRST")):
                 raise self.unexpected()
-            fetch = self.value()
+            fetch = self._must_be_constant(self.value())
             self._row_word()
             self.need_words("ONLY")
         return offset, fetch
+
+    def _must_be_constant(self, node: Node) -> Node:
+        if not isinstance(node, tree.Constant | tree.Parameter):
+            raise refused("TOP or OFFSET of what is no constant", node.at)
+        return node
 
     def _row_word(self) -> None:
         if not (self.take_words("ROWS") or self.take_words("ROW")):
@@ -93,6 +100,7 @@ class Queries(Expressions):
             self.need_symbol(")")
         else:
             top = self._primary()
+        self._must_be_constant(top)
         if self.at_words("PERCENT") or self.at_words("WITH", "TIES"):
             raise refused("TOP … " + ("PERCENT" if self.at_words("PERCENT") else "WITH TIES"), self.token.at)
         return top
@@ -142,6 +150,8 @@ class Queries(Expressions):
                 continue
             if self.at_words("CROSS", "APPLY") or self.at_words("OUTER", "APPLY"):
                 raise refused(f"{self.token.upper} APPLY", at)
+            if self.token.upper in _AFTER_SOURCE[:3]:
+                raise refused(self.token.upper, at)
             kind = next((words for words in _JOINS if self.at_words(*words, "JOIN")), None)
             if kind is None:
                 return left
@@ -203,6 +213,8 @@ class Queries(Expressions):
 
     def _openrowset(self) -> tree.OpenRowset:
         at = self.need_words("OPENROWSET")
+        if not self.files:
+            raise refused("OPENROWSET in Azure SQL", at, "it reads files in Synapse serverless")
         self.need_symbol("(")
         self.need_words("BULK")
         paths = self.in_brackets(self._path) if self.at_symbol("(") else [self._path()]
@@ -243,7 +255,7 @@ class Queries(Expressions):
         return tree.FileColumn(name, kind, source)
 
 
-_OPTIONS = {
+OPTIONS = {
     "FORMAT": ("PARQUET", "CSV"),
     "PARSER_VERSION": ("1.0", "2.0"),
     "HEADER_ROW": ("TRUE", "FALSE"),
@@ -256,8 +268,8 @@ _OPTIONS = {
 
 
 def _check_option(option: tree.Name, value: str) -> None:
-    known = _OPTIONS.get(option.text.upper())
+    known = OPTIONS.get(option.text.upper())
     if known is None:
-        raise refused(f"OPENROWSET's option {option.text}", option.at, f"the options are {', '.join(_OPTIONS)}")
+        raise refused(f"OPENROWSET's option {option.text}", option.at, f"the options are {', '.join(OPTIONS)}")
     if known and value.upper() not in known:
         raise refused(f"{option.text} = '{value}' in OPENROWSET", option.at, f"the values are {', '.join(known)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from . import tree
+from . import statements, tree
 from .errors import Fault, refused
 from .lexer import Token, inner_offsets, tokens
 from .parse_definitions import RENAME_ADVICE, STARTS, Definitions
@@ -30,6 +30,7 @@ class Statements(Definitions):
         super().__init__(found, script)
         # A script inside EXEC('…') has a text of its own; tokens still point into the outer script.
         self._text = text if text is not None else script
+        self.begun = 0
         self._places: Sequence[int] = range(len(script) + 1)
 
     def body(self, start: int) -> str:
@@ -41,8 +42,8 @@ class Statements(Definitions):
         self._places = places
         return self
 
-    def batch(self) -> tree.Batch:
-        found: list[tree.Statement] = []
+    def batch(self) -> statements.Batch:
+        found: list[statements.Statement] = []
         while self.token.kind != "end":
             if self.take_symbol(";"):
                 continue
@@ -50,35 +51,37 @@ class Statements(Definitions):
             statement = self.statement()
             self._check_alone(statement, first=first)
             found.append(statement)
-        return tree.Batch(tuple(found))
+        return statements.Batch(tuple(found))
 
-    def _check_alone(self, statement: tree.Statement, *, first: bool) -> None:
-        if not isinstance(statement, tree.CreateView | tree.CreateSchema):
+    def _check_alone(self, statement: statements.Statement, *, first: bool) -> None:
+        if not isinstance(statement, statements.CreateView | statements.CreateSchema):
             return
-        what = "CREATE SCHEMA" if isinstance(statement, tree.CreateSchema) else "CREATE VIEW"
+        what = "CREATE SCHEMA" if isinstance(statement, statements.CreateSchema) else "CREATE VIEW"
         if not first:
             raise Fault(111, f"'{what}' must be the first statement in a query batch.", statement.at)
         self.take_symbol(";")
-        if isinstance(statement, tree.CreateView) and self.token.kind != "end":
+        if isinstance(statement, statements.CreateView) and self.token.kind != "end":
             raise Fault(156, f"Incorrect syntax near the keyword '{self.token.text}'.", self.token.at)
 
-    def statement(self) -> tree.Statement:
+    def statement(self) -> statements.Statement:
         """One statement with its closing semicolon, if it has one."""
+        self.begun = self.token.at
         statement = replace(self._statement(), end=self.last_end)
-        if isinstance(statement, tree.Merge) and not self.at_symbol(";"):
+        if isinstance(statement, statements.Merge) and not self.at_symbol(";"):
             raise Fault(10713, "A MERGE statement must be terminated by a semi-colon (;).", statement.at)
         if not self.take_symbol(";") and not self._may_follow():
             raise self.unexpected()
         return statement
 
     def _may_follow(self) -> bool:
-        return self.token.kind == "end" or self.token.upper in (*STARTS, "END", "ELSE")
+        """T-SQL needs no semicolon before a statement, save one that begins with WITH."""
+        return self.token.kind == "end" or self.token.upper in (STARTS | {"END", "ELSE"}) - {"WITH"}
 
-    def _statement(self) -> tree.Statement:
+    def _statement(self) -> statements.Statement:
         token = self.token
         word = token.upper
         if word in ("SELECT", "WITH") or self.at_symbol("("):
-            return tree.SelectStatement(form="SELECT", at=token.at, query=self.query_expression(top_level=True))
+            return statements.SelectStatement(form="SELECT", at=token.at, query=self.query_expression(top_level=True))
         read = {
             "INSERT": self._insert, "UPDATE": self._update, "DELETE": self._delete, "MERGE": self._merge,
             "CREATE": self.create, "ALTER": self.alter, "DROP": self.drop, "GRANT": self.permit, "DENY": self.permit,
@@ -92,24 +95,24 @@ class Statements(Definitions):
             raise refused(word, token.at, _ADVICE.get(word, "a batch is one transaction" if word == "BEGIN" else ""))
         raise self.unexpected()
 
-    def _insert(self) -> tree.Insert:
+    def _insert(self) -> statements.Insert:
         at = self.need_words("INSERT")
         self.take_words("INTO")
         table = self.table_ref(aliased=False)
         columns = self.names() if self.at_symbol("(") and self.ahead().upper not in ("SELECT", "WITH") else ()
         self._refuse_output()
         if self.take_words("VALUES"):
-            return tree.Insert(form="INSERT … VALUES", at=at, table=table, columns=columns, source=self.values())
+            return statements.Insert(form="INSERT … VALUES", at=at, table=table, columns=columns, source=self.values())
         if self.at_words("DEFAULT", "VALUES") or self.token.upper in ("EXEC", "EXECUTE"):
             raise refused(f"INSERT … {self.token.upper}", self.token.at)
         query = self.query_expression(top_level=True)
-        return tree.Insert(form="INSERT … SELECT", at=at, table=table, columns=columns, source=query)
+        return statements.Insert(form="INSERT … SELECT", at=at, table=table, columns=columns, source=query)
 
     def _refuse_output(self) -> None:
         if self.at_words("OUTPUT"):
             raise refused("OUTPUT", self.token.at)
 
-    def _update(self) -> tree.Update:
+    def _update(self) -> statements.Update:
         at = self.need_words("UPDATE")
         self._refuse_top()
         table = self.table_ref(aliased=False)
@@ -118,7 +121,7 @@ class Statements(Definitions):
         self._refuse_output()
         source = self.sources() if self.take_words("FROM") else None
         where = self.condition() if self.take_words("WHERE") else None
-        return tree.Update(form="UPDATE", at=at, table=table, assignments=assignments, source=source, where=where)
+        return statements.Update(form="UPDATE", at=at, table=table, assignments=assignments, source=source, where=where)
 
     def _refuse_top(self) -> None:
         if self.at_words("TOP"):
@@ -131,7 +134,7 @@ class Statements(Definitions):
         self.need_symbol("=")
         return column, self.value_or_default()
 
-    def _delete(self) -> tree.Delete:
+    def _delete(self) -> statements.Delete:
         at = self.need_words("DELETE")
         self._refuse_top()
         self.take_words("FROM")
@@ -139,9 +142,9 @@ class Statements(Definitions):
         self._refuse_output()
         source = self.sources() if self.take_words("FROM") else None
         where = self.condition() if self.take_words("WHERE") else None
-        return tree.Delete(form="DELETE", at=at, table=table, source=source, where=where)
+        return statements.Delete(form="DELETE", at=at, table=table, source=source, where=where)
 
-    def _merge(self) -> tree.Merge:
+    def _merge(self) -> statements.Merge:
         at = self.need_words("MERGE")
         self._refuse_top()
         self.take_words("INTO")
@@ -156,9 +159,9 @@ class Statements(Definitions):
         self._refuse_output()
         if not whens:
             raise self.unexpected()
-        return tree.Merge(form="MERGE", at=at, table=table, source=source, on=on, whens=tuple(whens))
+        return statements.Merge(form="MERGE", at=at, table=table, source=source, on=on, whens=tuple(whens))
 
-    def _when(self) -> tree.When:
+    def _when(self) -> statements.When:
         at = self.need_words("WHEN")
         match = "TARGET" if self.take_words("NOT") else "MATCHED"
         self.need_words("MATCHED")
@@ -170,11 +173,11 @@ class Statements(Definitions):
         condition = self.condition() if self.take_words("AND") else None
         self.need_words("THEN")
         if match == "TARGET":
-            return tree.When(at, match, condition, "INSERT", self._merge_insert())
+            return statements.When(at, match, condition, "INSERT", self._merge_insert())
         if self.take_words("DELETE"):
-            return tree.When(at, match, condition, "DELETE")
+            return statements.When(at, match, condition, "DELETE")
         self.need_words("UPDATE", "SET")
-        return tree.When(at, match, condition, "UPDATE", tuple(self.separated(self._assignment)))
+        return statements.When(at, match, condition, "UPDATE", tuple(self.separated(self._assignment)))
 
     def _merge_insert(self) -> tuple[tuple[tree.Name, tree.Node], ...]:
         at = self.need_words("INSERT")
@@ -186,14 +189,14 @@ class Statements(Definitions):
         check_count(len(columns), len(values), at)
         return tuple(zip(columns, values, strict=True))
 
-    def _if(self) -> tree.If:
+    def _if(self) -> statements.If:
         at = self.need_words("IF")
         condition = self.condition()
         then = self._block()
         otherwise = self._block() if self.take_words("ELSE") else ()
-        return tree.If(form="IF", at=at, condition=condition, then=then, otherwise=otherwise)
+        return statements.If(form="IF", at=at, condition=condition, then=then, otherwise=otherwise)
 
-    def _block(self) -> tuple[tree.Statement, ...]:
+    def _block(self) -> tuple[statements.Statement, ...]:
         if not self.take_words("BEGIN"):
             return (self._inner(),)
         found = []
@@ -204,20 +207,20 @@ class Statements(Definitions):
             raise self.unexpected()
         return tuple(found)
 
-    def _inner(self) -> tree.Statement:
+    def _inner(self) -> statements.Statement:
         statement = replace(self._statement(), end=self.last_end)
-        if isinstance(statement, tree.CreateView | tree.CreateSchema):
-            what = "SCHEMA" if isinstance(statement, tree.CreateSchema) else "VIEW"
+        if isinstance(statement, statements.CreateView | statements.CreateSchema):
+            what = "SCHEMA" if isinstance(statement, statements.CreateSchema) else "VIEW"
             message = (
                 f"Incorrect syntax near the keyword '{what}': 'CREATE {what}' must be the first statement in a query"
             )
             raise Fault(156, f"{message} batch; under IF write EXEC (N'CREATE {what} …').", statement.at)
-        if isinstance(statement, tree.Merge) and not self.at_symbol(";"):
+        if isinstance(statement, statements.Merge) and not self.at_symbol(";"):
             raise Fault(10713, "A MERGE statement must be terminated by a semi-colon (;).", statement.at)
         self.take_symbol(";")
         return statement
 
-    def _execute(self) -> tree.Execute:
+    def _execute(self) -> statements.Execute:
         at = self.advance().at
         bracket = self.take_symbol("(")
         token = self.token
@@ -232,19 +235,19 @@ class Statements(Definitions):
             raise Fault(102, f"Incorrect syntax near '{token.text[:30]}'.", token.at)
         places = inner_offsets(self.script, token)
         inner = Statements(tokens(token.text, places), self.script, text=token.text).at_places(places)
-        return tree.Execute(form="EXEC", at=at, statements=inner.batch().statements)
+        return statements.Execute(form="EXEC", at=at, statements=inner.batch().statements)
 
     def _procedure(self, token: Token) -> Fault:
         name = self.ahead(2).text if self.ahead().text == "." else token.text
         return refused(f"the procedure {name}", token.at, RENAME_ADVICE if name.lower() == "sp_rename" else "")
 
-    def _set(self) -> tree.SetOption:
+    def _set(self) -> statements.SetOption:
         at = self.need_words("SET")
         option = self.advance()
         if option.upper not in _SET_OPTIONS or not self.take_words("ON"):
             advice = f"known are {', '.join(_SET_OPTIONS)} ON"
             raise refused(f"SET {option.text} {self.token.text}".strip(), at, advice)
-        return tree.SetOption(form="SET option ON", at=at)
+        return statements.SetOption(form="SET option ON", at=at)
 
 
 def check_count(columns: int, values: int, at: int) -> None:
@@ -257,18 +260,28 @@ def check_count(columns: int, values: int, at: int) -> None:
         raise Fault(109, f"{message} The number of values must match the number of columns.", at)
 
 
-def parse_script(script: str) -> list[tree.Batch]:
+def parse_script(script: str) -> list[statements.Batch]:
     """The batches of a script, split at lines that hold GO alone. Fault for the first thing that is no known form."""
-    return [
-        batch for part in _batches(tokens(script), script) if (batch := Statements(part, script).batch()).statements
-    ]
+    batches = []
+    for part in _batches(tokens(script), script):
+        reader = Statements(part, script)
+        try:
+            batch = reader.batch()
+        except Fault as fault:
+            ends = (token.at for token in part if token.text == ";" and token.at >= fault.at)
+            fault.span = (reader.begun, next(ends, part[-1].at))
+            raise
+        if batch.statements:
+            batches.append(batch)
+    return batches
 
 
-def parse_query(script: str) -> tree.Query:
-    """The one SELECT that a query's text must be."""
+def parse_query(script: str, *, files: bool = False) -> tree.Query:
+    """The one SELECT that a query's text must be; `files` lets OPENROWSET stand in it."""
     reader = Statements(tokens(script), script)
+    reader.files = files
     statement = reader.statement()
-    if not isinstance(statement, tree.SelectStatement):
+    if not isinstance(statement, statements.SelectStatement):
         raise refused(f"{statement.form} as a query", statement.at, "a query is one SELECT")
     if reader.token.kind != "end":
         raise refused("a second statement in a query", reader.token.at, "a query is one SELECT")

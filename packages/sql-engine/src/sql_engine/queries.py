@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - names are quoted, values are compiled
-"""Compiles queries to DuckDB. Every source and column gets a name of its own, so no name of the script is in the way."""
+"""Compiles queries to DuckDB. Sources and columns get names of their own, so that none of the script is in the way."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from .errors import Fault, quoted, refused
 from .expressions import Compiled, ExpressionCompiler, directed, grouping_key, has_aggregate
 from .functions import merged
 from .scope import Bound, Field, Scope
+from .shaping import columns_of, exposed, fields, position, storage
 from .types import BIGINT, Type, common
 
 Named = tuple[str | None, Typed]
@@ -92,7 +93,7 @@ class QueryCompiler(ExpressionCompiler):
     def _ordering(self, query: tree.Query, scope: Scope, result: Compiled, alias: str) -> str:
         terms = []
         for item in query.order:
-            index = _position(item.expression, [name for name, _ in result.columns])
+            index = position(item.expression, [name for name, _ in result.columns])
             if index is None:
                 terms.append(directed(fold(self.value(item.expression, scope)), item.descending))
             else:
@@ -104,8 +105,6 @@ class QueryCompiler(ExpressionCompiler):
         parts = []
         for word, node in (("LIMIT", query.fetch or top), ("OFFSET", query.offset)):
             if node is not None:
-                if not isinstance(node, tree.Constant | tree.Parameter):
-                    raise refused("TOP or OFFSET of what is no constant", node.at)
                 parts.append(f" {word} {convert(self.value(node, Scope()), BIGINT, node.at).sql}")
         return "".join(parts)
 
@@ -184,7 +183,7 @@ class QueryCompiler(ExpressionCompiler):
     def _select_order(self, orders: tuple[tree.Order, ...], items: list[Named], scope: Scope) -> str:
         terms = []
         for item in orders:
-            index = _position(item.expression, [name for name, _ in items])
+            index = position(item.expression, [name for name, _ in items])
             value = self.value(item.expression, scope) if index is None else items[index][1]
             terms.append(directed(fold(value), item.descending))
         return f" ORDER BY {', '.join(terms)}" if terms else ""
@@ -258,53 +257,3 @@ def rows_of(rows: list[list[Typed]], at: int) -> Compiled:
         for row in range(len(rows))
     ]
     return Compiled(" UNION ALL ".join(selects), tuple((None, kind) for _, kind in columns))
-
-
-def exposed(compiled: Compiled, alias: tree.Name, given: tuple[tree.Name, ...]) -> tuple[tuple[str, Type], ...]:
-    """The columns of a derived table by name: those given after its alias, else its own; each must have one."""
-    if given and len(given) != len(compiled.columns):
-        more = "more" if len(given) > len(compiled.columns) else "fewer"
-        message = f"'{alias.text}' has {'fewer' if more == 'more' else 'more'} columns than were specified in the column list."
-        raise Fault(8158, message, alias.at)
-    names: list[tuple[str, Type]] = []
-    for index, (name, kind) in enumerate(compiled.columns):
-        name = given[index].text if given else name
-        if name is None:
-            raise Fault(8155, f"No column name was specified for column {index + 1} of '{alias.text}'.", alias.at)
-        if any(name.lower() == other.lower() for other, _ in names):
-            raise Fault(8156, f"The column '{name}' was specified multiple times for '{alias.text}'.", alias.at)
-        names.append((name, kind))
-    return tuple(names)
-
-
-def fields(alias: str, names: Iterable[tuple[str, Type]]) -> tuple[Field, ...]:
-    """The fields of a compiled query under a DuckDB alias."""
-    return tuple(Field(name, kind, f"{alias}.c{i}") for i, (name, kind) in enumerate(names, 1))
-
-
-def columns_of(alias: str, compiled: Compiled) -> tuple[Field, ...]:
-    """Its named columns as fields."""
-    return tuple(
-        Field(name, kind, f"{alias}.c{i}") for i, (name, kind) in enumerate(compiled.columns, 1) if name is not None
-    )
-
-
-def storage(relation: Relation) -> str:
-    """The DuckDB table that holds a table's rows."""
-    return f"data.{quoted(relation.path.lower())}"
-
-
-def _position(node: tree.Node, names: list[str | None]) -> int | None:
-    """Which column of the select list an ORDER BY term means, by number or by name."""
-    if isinstance(node, tree.Constant) and isinstance(node.value, int):
-        if not 1 <= node.value <= len(names):
-            message = (
-                f"The ORDER BY position number {node.value} is out of range of the number of items in the select list."
-            )
-            raise Fault(108, message, node.at)
-        return node.value - 1
-    if isinstance(node, tree.Column) and len(node.parts) == 1:
-        wanted = node.parts[0].text.lower()
-        found = [index for index, name in enumerate(names) if name is not None and name.lower() == wanted]
-        return found[0] if found else None
-    return None

@@ -33,7 +33,7 @@ _SAME = {
 
 
 def column(name: str, duck: str, sql: str, at: int, *, length: int = MAX) -> Typed:
-    """A column of a file as a T-SQL value: moments in UTC, text as (N)VARCHAR(length); fault 8023 for what is not finite.
+    """A column of a file as a T-SQL value: moments in UTC, text as NVARCHAR(length), fault 8023 if not finite.
 
     Fault 0 for a type that has no counterpart (lists, structures, times of day, bytes).
     """

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from . import tree
+from . import statements, tree
 from .catalog import FIXED_ROLES, Catalog
 from .environment import Relation
 from .errors import Fault
@@ -149,7 +149,7 @@ class Principals:
         self._catalog = catalog
         self._security = security
 
-    def create_user(self, statement: tree.CreateUser) -> None:
+    def create_user(self, statement: statements.CreateUser) -> None:
         self._security.require_roles(["db_accessadmin"], statement.at)
         name = statement.name
         self._must_be_new(name)
@@ -159,7 +159,7 @@ class Principals:
             raise Fault(15063, message, name.at)
         self._add(name, statement.kind, statement.sid)
 
-    def create_role(self, statement: tree.CreateRole) -> None:
+    def create_role(self, statement: statements.CreateRole) -> None:
         self._security.require_roles(["db_securityadmin"], statement.at)
         self._must_be_new(statement.name)
         self._add(statement.name, "R", None)
@@ -172,7 +172,7 @@ class Principals:
         values = [name.text, kind, sid]
         self._connection.execute("INSERT INTO meta.principals VALUES (nextval('meta.ids'), ?, ?, ?)", values)
 
-    def change_member(self, statement: tree.ChangeMember) -> None:
+    def change_member(self, statement: statements.ChangeMember) -> None:
         self._security.require_roles(["db_securityadmin"] if self._is_own(statement.role) else [], statement.at)
         role, member = self._existing(statement.role, "role"), self._existing(statement.member, "user")
         kinds = self._connection.execute("SELECT kind FROM meta.principals WHERE id = ?", [role]).fetchall()
@@ -186,7 +186,7 @@ class Principals:
     def _is_own(self, role: tree.Name) -> bool:
         return role.text.lower() not in FIXED_ROLES
 
-    def permit(self, statement: tree.Permit) -> None:
+    def permit(self, statement: statements.Permit) -> None:
         self._security.require_roles(["db_securityadmin"], statement.at)
         kind, target = self._target(statement)
         for permission in statement.permissions:
@@ -209,7 +209,7 @@ class Principals:
                     state = "G" if statement.verb == "GRANT" else "D"
                     self._connection.execute("INSERT INTO meta.permissions VALUES (?, ?, ?, ?, ?)", [*entry, state])
 
-    def _target(self, statement: tree.Permit) -> tuple[str, int]:
+    def _target(self, statement: statements.Permit) -> tuple[str, int]:
         kind, parts = statement.securable
         if kind == "DATABASE":
             return kind, 0

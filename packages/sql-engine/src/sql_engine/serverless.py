@@ -48,7 +48,7 @@ def query(
         database="master", user=principal.name, now=moment, parameters=parameters(values), rowset=files.bind
     )
     try:
-        compiled = Views(environment).query(parse_query(script), None, top_level=True)
+        compiled = Views(environment).query(parse_query(script, files=True), None, top_level=True)
         reader = connection.sql(compiled.sql).to_arrow_reader(rows)
     except (Fault, duckdb.Error) as error:
         connection.close()

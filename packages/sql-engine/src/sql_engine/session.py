@@ -1,4 +1,4 @@
-"""Runs the batches of a script for one caller: one transaction per batch, each statement executed or the batch undone."""
+"""Runs the batches of a script for one caller: a batch is one transaction, done whole or not at all."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 import duckdb
 
-from . import tree
+from . import statements, tree
 from .catalog import Catalog
 from .conversions import Typed
 from .definitions import Definer
@@ -23,6 +23,8 @@ from .scope import Scope
 from .security import Principals, Security
 from .types import Type
 from .writing import Writer
+
+Write = statements.Insert | statements.Update | statements.Delete | statements.Merge
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,9 +87,9 @@ class Session:
         self._parameters = parameters
         self.extra: dict[str, Relation] = {}
 
-    def batch(self, batch: tree.Batch, script: str) -> list[ResultSet]:
+    def batch(self, batch: statements.Batch, script: str) -> list[ResultSet]:
         """Runs the statements in one transaction; SqlError names the statement that failed and undoes all of them."""
-        statement: tree.Statement = batch.statements[0]
+        statement: statements.Statement = batch.statements[0]
         results = []
         self.connection.execute("BEGIN")
         try:
@@ -102,17 +104,17 @@ class Session:
             raise located(fault, script, (statement.at, statement.end)) from error
         return results
 
-    def statement(self, statement: tree.Statement, script: str) -> list[ResultSet]:
+    def statement(self, statement: statements.Statement, script: str) -> list[ResultSet]:
         line = script.count("\n", 0, statement.at) + 1
-        if isinstance(statement, tree.If):
+        if isinstance(statement, statements.If):
             holds = self._holds(statement.condition)
             inner = statement.then if holds else statement.otherwise
             if not inner:
                 return [ResultSet(form=statement.form, line=line, skipped=True)]
             return [result for item in inner for result in self.statement(item, script)]
-        if isinstance(statement, tree.Execute):
+        if isinstance(statement, statements.Execute):
             return [result for item in statement.statements for result in self.statement(item, script)]
-        if isinstance(statement, tree.SelectStatement):
+        if isinstance(statement, statements.SelectStatement):
             compiled = self.compiler().query(statement.query, None, top_level=True)
             return [self._selected(compiled, statement.form, line)]
         return [ResultSet(form=statement.form, line=line, affected=self._change(statement))]
@@ -153,29 +155,29 @@ class Session:
         names = tuple(name or "" for name, _ in compiled.columns)
         return ResultSet(form=form, line=line, columns=names, types=type_names(compiled), rows=tuple(rows))
 
-    def _change(self, statement: tree.Statement) -> int | None:
+    def _change(self, statement: statements.Statement) -> int | None:
         definer = Definer(self.connection, self._catalog, self._security, self._database)
         principals = Principals(self.connection, self._catalog, self._security)
         match statement:
-            case tree.Insert() | tree.Update() | tree.Delete() | tree.Merge():
+            case statements.Insert() | statements.Update() | statements.Delete() | statements.Merge():
                 return self._write(statement)
-            case tree.CreateSchema():
+            case statements.CreateSchema():
                 definer.create_schema(statement)
-            case tree.CreateTable():
+            case statements.CreateTable():
                 definer.create_table(statement, self.compiler())
-            case tree.AddColumns():
+            case statements.AddColumns():
                 definer.add_columns(statement, self._catalog.get(statement.table), self._writer())
-            case tree.CreateView():
+            case statements.CreateView():
                 definer.create_view(statement, lambda query: self.compiler().query(query, None))
-            case tree.CreateUser():
+            case statements.CreateUser():
                 principals.create_user(statement)
-            case tree.CreateRole():
+            case statements.CreateRole():
                 principals.create_role(statement)
-            case tree.ChangeMember():
+            case statements.ChangeMember():
                 principals.change_member(statement)
-            case tree.Permit():
+            case statements.Permit():
                 principals.permit(statement)
-            case tree.SetOption():
+            case statements.SetOption():
                 pass
             case _:
                 raise AssertionError(f"no way to run {statement.form}")
@@ -194,24 +196,28 @@ class Session:
             self._security.require_schema(self._catalog.schema_id(interim_schema) or -1, interim_schema, table.at)
         return relation
 
-    def _write(self, statement: tree.Insert | tree.Update | tree.Delete | tree.Merge) -> int:
+    def _write(self, statement: Write) -> int:
         table = self._aliased(statement)
         relation = self._catalog.get(table)
         writer = self._writer()
         match statement:
-            case tree.Insert():
+            case statements.Insert():
                 return writer.insert(statement, relation)
-            case tree.Update():
+            case statements.Update():
                 return writer.update(statement, relation)
-            case tree.Delete():
+            case statements.Delete():
                 return writer.delete(statement, relation)
-            case tree.Merge():
+            case statements.Merge():
                 return merge(writer, statement, relation)
 
-    def _aliased(self, statement: tree.Insert | tree.Update | tree.Delete | tree.Merge) -> tree.TableRef:
+    def _aliased(self, statement: Write) -> tree.TableRef:
         """The table that UPDATE or DELETE means by an alias of its FROM."""
         table = statement.table
-        if isinstance(statement, tree.Update | tree.Delete) and statement.source is not None and len(table.parts) == 1:
+        if (
+            isinstance(statement, statements.Update | statements.Delete)
+            and statement.source is not None
+            and len(table.parts) == 1
+        ):
             for source in table_refs(statement.source):
                 if source.alias is not None and source.alias.text.lower() == table.parts[0].text.lower():
                     return source
@@ -241,8 +247,8 @@ def fault_of(error: BaseException, at: int) -> Fault | None:
         return known
     if "More than one row returned by a subquery" in text:
         message = (
-            "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= or "
-            "when the subquery is used as an expression."
+            "Subquery returned more than 1 value. This is not permitted when the subquery follows =, !=, <, <= , >, >= "
+            "or when the subquery is used as an expression."
         )
         return Fault(512, message, at)
     if isinstance(error, duckdb.OutOfRangeException | duckdb.ConversionException):

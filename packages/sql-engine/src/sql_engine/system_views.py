@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - the text is constant
 """The views of the system that guards and tools read: sys.… and INFORMATION_SCHEMA.…, over the catalogue's tables."""
 
 from __future__ import annotations
@@ -64,7 +65,8 @@ _VIEWS: dict[tuple[str, str], tuple[dict[str, Type], str]] = {
         "CASE WHEN c.nullable THEN 'YES' ELSE 'NO' END AS \"IS_NULLABLE\", c.type AS \"DATA_TYPE\", "
         'nullif(c.length, 0) AS "CHARACTER_MAXIMUM_LENGTH", nullif(c.precision, 0) AS "NUMERIC_PRECISION", '
         "CASE WHEN c.type = 'decimal' THEN c.scale END AS \"NUMERIC_SCALE\" "
-        "FROM meta.columns AS c JOIN meta.relations AS r ON r.id = c.relation JOIN meta.schemas AS s ON s.id = r.schema_id",
+        "FROM meta.columns AS c JOIN meta.relations AS r ON r.id = c.relation "
+        "JOIN meta.schemas AS s ON s.id = r.schema_id",
     ),
 }
 

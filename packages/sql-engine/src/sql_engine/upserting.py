@@ -1,9 +1,9 @@
 # ruff: noqa: S608 - names are quoted
 """Data Factory's upsert: the rows of a Copy in an interim table, and the MERGE that brings them into the table.
 
-https://learn.microsoft.com/azure/data-factory/connector-azure-sql-database#azure-sql-database-as-the-sink (upsertSettings:
-keys, useTempDB, interimSchemaName): by default a global temporary table, which everybody may make; with a physical one
-the user needs CREATE TABLE and ALTER on its schema.
+https://learn.microsoft.com/azure/data-factory/connector-azure-sql-database#azure-sql-database-as-the-sink
+(upsertSettings: keys, useTempDB, interimSchemaName): by default a global temporary table, which everybody may
+make; with a physical one the user needs CREATE TABLE and ALTER on its schema.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class Pattern:
             hidden = names if opens else names[1:]
             if any(name.startswith(("_", ".")) for name in hidden):
                 return None
-        return found.groups()
+        return found.groups()[: self.wildcards]
 
 
 def pattern(path: str, source: str | None, at: int) -> Pattern:
@@ -58,7 +58,7 @@ def pattern(path: str, source: str | None, at: int) -> Pattern:
     expression = "".join(_piece(piece) for piece in _WILDCARD.findall(rest))
     return Pattern(
         text,
-        re.compile(f"https://{re.escape(base)}/{expression}{'[^/]+' if implied else ''}", re.DOTALL),
+        re.compile(f"https://{re.escape(base)}/{expression}{'([^/]+)' if implied else ''}", re.DOTALL),
         len([piece for piece in _WILDCARD.findall(rest) if piece[0] == "*"]),
     )
 

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterable
 
 import duckdb
 
-from . import tree
+from . import statements, tree
 from .conversions import Typed, assign, fold
 from .environment import ColumnInfo, Key, Relation
 from .errors import Fault, quoted, refused
 from .lexer import tokens
 from .parse_statements import Statements, check_count
-from .queries import QueryCompiler, rows_of, storage
+from .queries import QueryCompiler, rows_of
 from .scope import Bound, Field, Scope
+from .shaping import storage
 from .types import NULL
 
 Require = Callable[[str, Relation, int], None]
@@ -44,7 +45,7 @@ class Writer:
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {sql}")
         return self.count(f"SELECT count(*) FROM {STAGED}")
 
-    def insert(self, statement: tree.Insert, relation: Relation) -> int:
+    def insert(self, statement: statements.Insert, relation: Relation) -> int:
         """Runs INSERT; the number of rows."""
         self._require_table(relation, statement.table.at)
         self.require("INSERT", relation, statement.table.at)
@@ -103,7 +104,7 @@ class Writer:
         names = ", ".join(quoted(column.name) for column in relation.columns)
         self.connection.execute(f"INSERT INTO {storage(relation)} ({names}) SELECT {names} FROM {STAGED}{where}")
 
-    def update(self, statement: tree.Update, relation: Relation) -> int:
+    def update(self, statement: statements.Update, relation: Relation) -> int:
         """Runs UPDATE; the number of rows. Of several source rows for one row, the service takes any, and so do we."""
         self._require_table(relation, statement.table.at)
         self.require("UPDATE", relation, statement.table.at)
@@ -136,7 +137,7 @@ class Writer:
         condition = f'd.rowid = s."#row"{where}'
         self.connection.execute(f"UPDATE {storage(relation)} AS d SET {parts} FROM {STAGED} AS s WHERE {condition}")
 
-    def delete(self, statement: tree.Delete, relation: Relation) -> int:
+    def delete(self, statement: statements.Delete, relation: Relation) -> int:
         """Runs DELETE; the number of rows."""
         self._require_table(relation, statement.table.at)
         self.require("DELETE", relation, statement.table.at)
