@@ -14,6 +14,8 @@ def _concat(*values: Any) -> str:
 
 
 def _replace(text: str, old: str, new: str) -> str:
+    if not text:
+        return ""
     if not old:
         msg = "replace() cannot replace the empty string"
         raise ExpressionError(msg)
