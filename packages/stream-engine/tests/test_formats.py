@@ -13,6 +13,7 @@ import pyarrow
 import pyarrow.parquet
 import pytest
 from stream_engine import run
+from stream_engine.serialize import serialize
 
 query = "SELECT a, b, at FROM i"
 
@@ -148,3 +149,22 @@ def test_a_cut_off_avro_is_named(tmp_path: Path) -> None:
         path.write_bytes(whole[:end])
         with pytest.raises(ValueError, match="not a readable Avro file"):
             rows(path)
+
+
+@pytest.mark.parametrize(
+    ("form", "suffix"), [("json", "jsonl"), ("json array", "json"), ("avro", "avro"), ("parquet", "parquet")]
+)
+def test_what_is_written_is_read_again(form: Any, suffix: str, tmp_path: Path) -> None:
+    at = datetime(2026, 1, 1, 12, 0, 0, 5, tzinfo=UTC)
+    given = [{"a": -(2**40), "b": "é,\n", "at": at}, {"a": None, "b": None, "at": None}]
+    path = tmp_path / f"o.{suffix}"
+    path.write_bytes(serialize((), given, form))
+    told = "2026-01-01T12:00:00.0000050Z" if "json" in form else at
+    assert rows(path) == [{**given[0], "at": told}, given[1]]
+
+
+def test_csv_is_written_with_a_header(tmp_path: Path) -> None:
+    path = tmp_path / "o.csv"
+    path.write_bytes(serialize((), [{"a": 1.0, "b": 'x"', "at": None}], "csv"))
+    assert path.read_bytes() == b'a,b,at\r\n1,"x""",\r\n'
+    assert rows(path) == [{"a": "1", "b": 'x"', "at": ""}]

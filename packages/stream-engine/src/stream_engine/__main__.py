@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+from . import support
 from .errors import QueryError, StreamError
 from .files import run_files
 from .watermark import TimePolicy
@@ -16,6 +17,9 @@ from .watermark import TimePolicy
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; 0 when it did what was asked, 1 when query or data stand against it."""
     options = _parser().parse_args(arguments)
+    if options.command == "table":
+        print(support.table(), end="")
+        return 0
     inputs: dict[str, list[Path]] = {}
     for alias, path in options.input:
         inputs.setdefault(alias, []).append(path)
@@ -41,8 +45,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="stream_engine", description="Run an Azure Stream Analytics query over files."
     )
-    commands = parser.add_subparsers(required=True, metavar="COMMAND")
-    run = commands.add_parser("run", help="run a query over JSON-lines files")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND", dest="command")
+    commands.add_parser("table", help="show what of the query language runs and what is refused")
+    run = commands.add_parser("run", help="run a query over files: JSON, CSV, Avro, Parquet")
     run.add_argument("--query", type=Path, required=True, metavar="FILE")
     run.add_argument("--input", type=_input, action="append", default=[], metavar="ALIAS=FILE", help="may be repeated")
     run.add_argument("--output", type=Path, required=True, metavar="DIR")

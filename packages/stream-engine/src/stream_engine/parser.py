@@ -6,7 +6,7 @@ from .errors import Refused
 from .grammar import ExpressionParser
 from .syntax import Apply, Call, Expression, Item, Join, Query, Script, Select, Source, Star, Step, Table, Union
 
-_not_supported = {
+not_supported = {
     "ORDER": "ORDER BY after a SELECT (a stream has no end at which to sort)",
     "MATCH_RECOGNIZE": "MATCH_RECOGNIZE",
     "LIMIT": "LIMIT outside OVER",
@@ -101,8 +101,8 @@ class _Parser(ExpressionParser):
             while not group or self.accept(","):
                 group.append(self.expression())
         having = self.expression() if self.accept("HAVING") else None
-        if self.token.upper in _not_supported:
-            raise Refused(f"{_not_supported[self.token.upper]} is not supported", self.token.at)
+        if self.token.upper in not_supported:
+            raise Refused(f"{not_supported[self.token.upper]} is not supported", self.token.at)
         return Select(
             items=tuple(items),
             into=into,

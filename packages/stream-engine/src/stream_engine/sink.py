@@ -8,21 +8,17 @@ Parquet is written when a batch has the minimum of rows or has waited the maximu
 from __future__ import annotations
 
 import hashlib
-import io
 import re
 import uuid
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from . import state as states
 from .query import OutputColumn
+from .serialize import Format, arrow_type, serialize, suffixes, table_of, types_of
 from .stages import Row
-from .values import as_text, type_of
-
-if TYPE_CHECKING:
-    import pyarrow
 
 _codes = {"yyyy": "%Y", "MM": "%m", "dd": "%d", "HH": "%H", "mm": "%M"}
 date_formats = ("yyyy/MM/dd", "yyyy/dd/MM", "MM/dd/yyyy", "dd/MM/yyyy", "yyyy-MM-dd", "MM-dd-yyyy", "dd-MM-yyyy")
@@ -57,7 +53,7 @@ class PathPattern:
 
 
 @dataclass(kw_only=True)
-class ParquetBatcher:
+class Batcher:
     """Gathers rows by folder; a folder's batch is due with `rows` rows or after `seconds` of waiting.
 
     A column whose type the query does not state takes the type of its values, which must be one.
@@ -68,6 +64,7 @@ class ParquetBatcher:
     rows: int = 2000
     seconds: float = 60.0
     job: str = field(default_factory=lambda: uuid.uuid4().hex)
+    form: Format = "parquet"
     _waiting: dict[str, tuple[datetime, list[dict[str, Any]]]] = field(default_factory=dict)
     _written: int = 0
 
@@ -81,8 +78,8 @@ class ParquetBatcher:
         files = []
         for folder, (since, rows) in list(self._waiting.items()):
             if everything or len(rows) >= self.rows or now - since >= timedelta(seconds=self.seconds):
-                del self._waiting[folder]
                 files.append(self._file(folder, rows))
+                del self._waiting[folder]
         return files
 
     @property
@@ -95,56 +92,18 @@ class ParquetBatcher:
         return states.dump([self._waiting, self._written, self.job])
 
     def restore(self, state: bytes) -> None:
-        waiting, self._written, self.job = states.load(state)
-        self._waiting = waiting
+        """Go on where `state` was taken."""
+        self._waiting, self._written, self.job = states.load(state)
 
     def _file(self, folder: str, rows: list[dict[str, Any]]) -> tuple[str, bytes]:
-        import pyarrow.parquet
-
-        table = table_of(self.columns, rows)
-        schema = hashlib.sha256(str(table.schema).encode()).hexdigest()[:8]
+        content = serialize(self.columns, rows, self.form)
+        typed = self.form in ("avro", "parquet")
+        schema = types_of(self.columns, rows) if typed else [column.name for column in self.columns]
+        code = hashlib.sha256(repr(schema).encode()).hexdigest()[:8]
         self._written += 1
-        buffer = io.BytesIO()
-        pyarrow.parquet.write_table(table, buffer)
-        return f"{folder}/{schema}_{self.job}_{self._written}.parquet".lstrip("/"), buffer.getvalue()
+        return f"{folder}/{code}_{self.job}_{self._written}.{suffixes[self.form]}".lstrip("/"), content
 
 
-def table_of(columns: Sequence[OutputColumn], rows: Sequence[dict[str, Any]]) -> pyarrow.Table:
-    """Rows as an Arrow table: datetimes are timestamp[us, UTC], records and arrays JSON text. Raises ValueError."""
-    import pyarrow
+ParquetBatcher = Batcher
 
-    names = [column.name for column in columns] or list(dict.fromkeys(name for row in rows for name in row))
-    stated = {column.name: column.type for column in columns}
-    arrays = []
-    fields = []
-    for name in names:
-        values = [row.get(name) for row in rows]
-        kind = stated.get(name) or _found_type(name, values)
-        if kind == "string":
-            values = [None if value is None else as_text(value) for value in values]
-        fields.append(pyarrow.field(name, arrow_type(kind)))
-        arrays.append(pyarrow.array(values, arrow_type(kind)))
-    return pyarrow.Table.from_arrays(arrays, schema=pyarrow.schema(fields))
-
-
-def arrow_type(kind: str) -> pyarrow.DataType:
-    """The Arrow type of an output column's type."""
-    import pyarrow
-
-    return {
-        "int64": pyarrow.int64(),
-        "double": pyarrow.float64(),
-        "timestamp": pyarrow.timestamp("us", tz="UTC"),
-        "boolean": pyarrow.bool_(),
-    }.get(kind, pyarrow.string())
-
-
-def _found_type(name: str, values: list[Any]) -> str:
-    found = {type_of(value) for value in values} - {"null"}
-    if found == {"bigint", "float"}:
-        return "double"
-    if len(found) > 1:
-        message = f"column {name} holds {' and '.join(sorted(found))}: CAST it in the query to one type"
-        raise ValueError(message)
-    kinds = {"bigint": "int64", "float": "double", "datetime": "timestamp", "bit": "boolean"}
-    return kinds.get(next(iter(found), ""), "string")
+__all__ = ["Batcher", "ParquetBatcher", "PathPattern", "arrow_type", "date_formats", "table_of", "time_formats"]

@@ -19,7 +19,7 @@ from .values import to_micros
 Kind = Only["tumbling", "hopping", "sliding", "session", "snapshot"]
 origin = to_micros(datetime(1, 1, 1, tzinfo=UTC))
 longest = 7 * units.lengths["day"]
-_kinds: dict[str, Kind] = {
+kinds: dict[str, Kind] = {
     "TUMBLINGWINDOW": "tumbling",
     "TUMBLING": "tumbling",
     "HOPPINGWINDOW": "hopping",
@@ -97,7 +97,7 @@ def windows_of(node: Expression) -> tuple[Window, ...] | None:
 
 
 def _window(node: Call) -> Window | None:
-    kind = _kinds.get(node.name.upper())
+    kind = kinds.get(node.name.upper())
     if kind is None:
         return None
     if kind == "snapshot":
