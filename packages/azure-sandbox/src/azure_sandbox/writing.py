@@ -12,7 +12,17 @@ from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import GROUP, SUBSCRIPTION, group_of, kind_of, name_of, normal, parent_of, type_of
 from azure_sandbox.long_running import Operations
 from azure_sandbox.rules import TYPES
-from azure_sandbox.rules.types import Body, Type, World, check_body, check_fixed, check_name, dig, fill_defaults
+from azure_sandbox.rules.types import (
+    Body,
+    Type,
+    World,
+    check_body,
+    check_fixed,
+    check_name,
+    compute,
+    dig,
+    fill_defaults,
+)
 
 Hook = Callable[..., Any]
 
@@ -55,17 +65,22 @@ class Writer:
         self.check_parents(path, "write")
         if old is None:
             check_name(rule, path)
-        new = self._prepared(rule, path, body, old)
+        try:
+            new = self._prepared(rule, path, body, old)
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
+            # A rule met a string, say, where the service's schema has an object.
+            text = f"The request content was invalid and could not be deserialized: {error!r}."
+            raise AzureError(400, "InvalidRequestContent", text) from error
         await self._tell("before_put", rule.kind, new["id"], new, old)
         identities.check(self.world, new, who)
         soft_delete.check(self.world, rule, new)
         made = [new, *self._followers(rule, new, old)]
         identities.settle(self.world, new, old)
+        before = {resource["id"]: self.world.store.resource(resource["id"]) for resource in made}
+        self.world.store.put_resources({resource["id"]: resource for resource in made})
         try:
             for resource in made:
-                before = self.world.store.resource(resource["id"])
-                self.world.store.put_resource(resource["id"], resource)
-                await self._tell("after_put", kind_of(resource["id"]), resource, before)
+                await self._tell("after_put", kind_of(resource["id"]), resource, before[resource["id"]])
         except AzureError:
             self._undo(made, old)
             raise
@@ -94,13 +109,9 @@ class Writer:
         new |= {"id": resource_id, "name": name_of(resource_id), "type": rule.name}
         if rule.check:
             rule.check(self.world, resource_id, new, old)
-        for where in rule.kept:
-            if old and dig(old, where) is not None:
-                new["properties"][where.removeprefix("properties.")] = dig(old, where)
+        compute(self.world, rule, new, old)
         if rule.fill:
             new["properties"] |= rule.fill(self.world, resource_id, new, old)
-        for where in rule.secret:
-            new["properties"].pop(where.removeprefix("properties."), None)
         stamp = self.world.clock.stamp()
         new["systemData"] = {
             "createdAt": dig(old, "systemData.createdAt") or stamp,
