@@ -53,8 +53,8 @@ def test_what_is_not_run_is_refused_by_name_before_anything_runs(shared, script:
 
 
 def test_each_statement_of_a_script_is_executed_once_with_and_without_semicolons(database) -> None:
-    for end in (";", "\n", " -- no more\n", "; /* ; GO */ ;\n"):
-        name = f"t{abs(hash(end))}"
+    for number, end in enumerate((";", "\n", " -- no more\n", "; /* ; GO */ ;\n")):
+        name = f"t{number}"
         script = end.join(
             [
                 f"CREATE TABLE {name} (a INT, s NVARCHAR(20))",
@@ -147,6 +147,8 @@ SYNTAX = [
     ("MERGE INTO t USING s ON t.a = s.a WHEN MATCHED THEN DELETE", 10713, 1, 1),
     ("SELECT 1 WITH x AS (SELECT 1 AS a) SELECT a FROM x", 156, 1, 10),
     ("EXEC (N'SELECT ''x'',\n nosuch(1)')", 0, 2, 2),
+    ("WITH x AS (SELECT 1 AS a)\nDELETE FROM x", 0, 2, 1),
+    (f"INSERT INTO t VALUES {', '.join(['(1)'] * 1001)}", 10738, 1, 1),
     ("SELECT ROW_NUMBER() OVER (PARTITION BY a) FROM t", 4112, 1, 8),
     ("SELECT SUBSTRING('a', 1)", 174, 1, 8),
     ("CREATE TABLE t (a NVARCHAR(5000))", 131, 1, 19),

@@ -11,8 +11,8 @@ QUERIES = [
     ("descending puts NULL last", "SELECT Score FROM scores ORDER BY 1 DESC", [(2.5,), (1.5,), (None,)]),
     ("order by what is not selected", "SELECT DeviceId FROM scores ORDER BY Score DESC", [("a",), ("a",), ("B",)]),
     ("order ignores case", "SELECT v FROM (VALUES ('b'), ('A'), ('C')) AS t(v) ORDER BY v", [("A",), ("b",), ("C",)]),
-    ("distinct ignores case", "SELECT DISTINCT UPPER(v) AS u "
-     "FROM (VALUES ('b'), ('B '), ('c')) t(v) ORDER BY u", [("B",), ("C",)]),
+    ("distinct ignores case",
+     "SELECT COUNT(*) FROM (SELECT DISTINCT v FROM (VALUES ('b'), ('B '), ('c')) t(v)) AS d", [(2,)]),
     (
         "groups ignore case and blanks",
         "SELECT COUNT(*) AS n, LEN(MIN(v)) FROM (VALUES ('b'), ('B '), ('c')) AS t(v) GROUP BY v ORDER BY n DESC",

@@ -71,6 +71,14 @@ def test_defaults_stand_in_for_what_is_not_given(database) -> None:
     assert database.rows("SELECT b, c FROM t ORDER BY a") == [("it's", now), ("it's", None)]
 
 
+def test_a_default_or_check_that_fails_does_so_where_the_statement_is(database) -> None:
+    database.run("CREATE TABLE t (a INT, b INT DEFAULT CAST('x' AS INT), CHECK (10 / a > 1))")
+    error = database.error("SELECT 1;\n  INSERT INTO t (a) VALUES (1)")
+    assert (error.number, error.line, error.column) == (245, 2, 3)
+    error = database.error("SELECT 1;\n  INSERT INTO t VALUES (0, 1)")
+    assert (error.number, error.line, error.column) == (8134, 2, 3)
+
+
 def test_a_unique_key_takes_one_null(database) -> None:
     database.run("CREATE TABLE t (a INT, b NVARCHAR(5) NULL UNIQUE); INSERT INTO t VALUES (1, NULL), (2, N'x')")
     assert database.error("INSERT INTO t VALUES (3, NULL)").number == 2627
@@ -90,7 +98,8 @@ def test_update_and_delete_may_join(scores) -> None:
 
 MERGE = (
     "MERGE INTO scores AS t USING (VALUES {}) AS s (w, d, v) ON t.WindowEnd = s.w AND t.DeviceId = s.d "
-    "WHEN MATCHED THEN UPDATE SET Score = s.v WHEN NOT MATCHED THEN INSERT (WindowEnd, DeviceId, Score) VALUES (w, d, v);"
+    "WHEN MATCHED THEN UPDATE SET Score = s.v "
+    "WHEN NOT MATCHED THEN INSERT (WindowEnd, DeviceId, Score) VALUES (w, d, v);"
 )
 
 

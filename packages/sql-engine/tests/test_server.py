@@ -60,11 +60,11 @@ def test_an_upsert_takes_files_and_readers_and_the_primary_key(scores, admin, tm
 
 BAD = [
     ("a key twice among new rows", pa.concat_tables([rows_of(1.0)] * 2), {}, 2627),
-    ("a key twice among known rows", pa.concat_tables([rows_of(1.0, device="B", day=2)] * 2), {"keys": ["DeviceId"]}, 8672),
+    ("a known key twice", pa.concat_tables([rows_of(1.0, device="B", day=2)] * 2), {"keys": ["DeviceId"]}, 8672),
     ("text that is too long", rows_of(1.0, device="a device's name"), {}, 2628),
     ("a value against a CHECK", rows_of(1.0, -1.0), {}, 547),
     ("a value that is no number", rows_of(1.0, float("nan")), {}, 8023),
-    ("a column that the table has not", rows_of(1.0).rename_columns(["WindowEnd", "DeviceId", "Score", "Other"]), {}, 207),
+    ("an unknown column", rows_of(1.0).rename_columns(["WindowEnd", "DeviceId", "Score", "Other"]), {}, 207),
     ("a key that the rows have not", rows_of(1.0).drop_columns(["DeviceId"]), {}, 207),
     ("a missing value", rows_of(1.0).drop_columns(["DeviceId"]), {"keys": ["WindowEnd"]}, 515),
 ]  # fmt: skip

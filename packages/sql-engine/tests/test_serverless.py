@@ -99,8 +99,17 @@ QUERIES = [
     ),
     (
         "moments as DATETIME2",
-        f"SELECT CONVERT(date, MIN(WindowEnd)) AS d FROM {rowset(HOUR + '/13/*', columns='WITH (WindowEnd DATETIME2(3))')}",
+        "SELECT CONVERT(date, MIN(WindowEnd)) AS d FROM "
+        + rowset(HOUR + "/13/*", columns="WITH (WindowEnd DATETIME2(3))"),
         [(datetime.date(2026, 1, 1),)],
+    ),
+    ("keys without case", f"SELECT COUNT(DISTINCT DeviceId) FROM {rowset(HOUR + '/13/*')}", [(3,)]),
+    (
+        "keys of a binary collation",
+        "SELECT COUNT(DISTINCT DeviceId), COUNT(*) FROM "
+        + rowset(HOUR + "/13/*", columns="WITH (DeviceId VARCHAR(9) COLLATE Latin1_General_100_BIN2_UTF8)")
+        + " WHERE DeviceId <> 'C'",
+        [(4, 4)],
     ),
     (
         "a CSV with a header, by name",
@@ -155,11 +164,12 @@ def test_a_data_source_gives_the_place(lake: Path) -> None:
 
 
 ERRORS = [
-    ("no file", f"SELECT *\nFROM {rowset(HOUR + '/99/*.parquet')}", 13807, 2, f"'{HOUR}/99/*.parquet' cannot be listed."),
+    ("no file",
+     f"SELECT *\nFROM {rowset(HOUR + '/99/*.parquet')}", 13807, 2, f"'{HOUR}/99/*.parquet' cannot be listed."),
     ("a name that is none", f"SELECT Nosuch FROM {rowset(HOUR + '/13/*')}", 207, 1, "'Nosuch'"),
     ("a type that cannot be", f"SELECT * FROM {rowset(HOUR + '/13/*', columns='WITH (Mean INT)')}", -1, 1,
-     "Column 'Mean' of type 'INT' is not compatible with external data type 'Parquet physical type: DOUBLE', please try "
-     "with 'FLOAT'."),
+     "Column 'Mean' of type 'INT' is not compatible with external data type 'Parquet physical type: DOUBLE', please "
+     "try with 'FLOAT'."),
     ("text that is no number",
      "SELECT * FROM " + rowset(LAKE + "/static/one.csv", "FORMAT = 'CSV'", columns="WITH (a INT)"), 4864, 1,
      f"column a in data file {LAKE}/static/one.csv."),

@@ -7,6 +7,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+import duckdb
+
 from .documentation import tables
 from .errors import SqlError
 from .folder import FolderStorage
@@ -27,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
             _query(options)
         else:
             sys.stdout.write(tables())
-    except (SqlError, OSError, ValueError) as error:
+    except (SqlError, duckdb.Error, OSError, ValueError) as error:
         sys.stderr.write(f"{error}\n")
         return 1
     return 0

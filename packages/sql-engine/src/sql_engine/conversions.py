@@ -35,7 +35,10 @@ class Typed:
 
 def fold(value: Typed) -> str:
     """What is compared, grouped and ordered: strings without case and without trailing blanks."""
-    return f"lower(rtrim({value.sql}, ' '))" if value.type.is_string else value.sql
+    if not value.type.is_string:
+        return value.sql
+    trimmed = f"rtrim({value.sql}, ' ')"
+    return trimmed if value.type.binary else f"lower({trimmed})"
 
 
 def convert(value: Typed, target: Type, at: int, *, attempt: bool = False, style: int | None = None) -> Typed:

@@ -110,7 +110,7 @@ class Definer:
                 "satisfy these conditions."
             )
             raise Fault(4901, message, at)
-        value = writer.assigned(writer.default(column), column, relation, at)
+        value = writer.assigned(writer.default(column, at), column, relation, at)
         text = self._connection.execute(f"SELECT CAST({value} AS VARCHAR)").fetchall()[0][0]
         standard = "NULL" if text is None else "'" + text.replace("'", "''") + "'"
         kind = column.type.duck

@@ -226,7 +226,10 @@ class ExpressionCompiler:
         if "[" in pattern.sql:
             raise refused("a character class in LIKE", node.pattern.at)
         escape = f" ESCAPE {literal(node.escape)}" if node.escape else ""
-        matched = f"CAST({value.sql} AS VARCHAR) ILIKE {pattern.sql}{escape}"
+        if not value.type.is_string:
+            value = convert(value, text(100), node.at)
+        word = "LIKE" if value.type.binary else "ILIKE"
+        matched = f"{value.sql} {word} {pattern.sql}{escape}"
         return f"NOT ({matched})" if node.negated else matched
 
     def _condition_inlist(self, node: tree.InList, scope: Scope) -> str:

@@ -14,7 +14,7 @@ from . import dates, tree
 from .conversions import Typed, convert, fold
 from .dates import DATE_PARTS
 from .errors import Fault, raising, refused
-from .types import DATE, FLOAT, INT, MAX, Type, common, text
+from .types import DATE, FLOAT, INT, MAX, Type, common, decimal, text
 
 Kind = Literal["scalar", "aggregate", "ranking", "offset", "clock", "metadata", "file"]
 Build = Callable[[tree.Call, list[Typed]], Typed]
@@ -43,7 +43,7 @@ def check_call(call: tree.Call) -> None:
         raise Fault(174 if function.low == function.high else 189, message, call.at)
     if (call.name in DATE_PARTS.functions) != bool(call.part):
         raise Fault(155, f"{call.name} begins with a date part.", call.at)
-    if call.distinct and function.kind != "aggregate":
+    if call.distinct and (function.kind != "aggregate" or call.name == "STRING_AGG"):
         raise Fault(102, "Incorrect syntax near the keyword 'DISTINCT'.", call.at)
     if call.within and call.name != "STRING_AGG":
         raise Fault(10757, f"The function '{call.name}' may not have a WITHIN GROUP clause.", call.at)
@@ -104,6 +104,26 @@ def _same(pattern: str) -> Build:
         first = values[0] if values[0].type.is_number else convert(values[0], FLOAT, call.at)
         others = [convert(value, INT, call.at).sql for value in values[1:]]
         return Typed(f"CAST({pattern.format(first.sql, *others)} AS {first.type.duck})", first.type)
+
+    return build
+
+
+def _power(call: tree.Call, values: list[Typed]) -> Typed:
+    """The result has the first argument's type, whole for whole numbers."""
+    first = values[0].type if values[0].type.is_number else FLOAT
+    kind = {"tinyint": INT, "smallint": INT, "real": FLOAT}.get(first.name, first)
+    kind = decimal(38, kind.scale) if kind.name == "decimal" else kind
+    base, exponent = (convert(value, FLOAT, call.at).sql for value in values)
+    return convert(Typed(f"power({base}, {exponent})", FLOAT), kind, call.at)
+
+
+def _side(name: str) -> Build:
+    """LEFT and RIGHT, which take no negative length."""
+
+    def build(call: tree.Call, values: list[Typed]) -> Typed:
+        value, length = _text(values[0], call.at), convert(values[1], INT, call.at).sql
+        failure = raising(536, f"'Invalid length parameter passed to the {name} function.'", call.at)
+        return Typed(f"CASE WHEN {length} < 0 THEN {failure} ELSE {name}({value.sql}, {length}) END", value.type)
 
     return build
 
@@ -208,7 +228,7 @@ FUNCTIONS: dict[str, Function] = {
     "SQRT": _scalar(1, 1, _sqrt),
     "LOG": _scalar(1, 2, _log),
     "LOG10": _scalar(1, 1, _float("log10({})")),
-    "POWER": _scalar(2, 2, _float("power({}, {})")),
+    "POWER": _scalar(2, 2, _power),
     "ISNULL": _scalar(2, 2, _isnull),
     "COALESCE": _scalar(2, 99, _coalesce),
     "NULLIF": _scalar(2, 2, _nullif),
@@ -218,9 +238,9 @@ FUNCTIONS: dict[str, Function] = {
     "LEN": _scalar(
         1, 1, lambda call, v: Typed(f"CAST(length(rtrim({_text(v[0], call.at).sql}, ' ')) AS INTEGER)", INT)
     ),
-    "LEFT": _scalar(2, 2, _like_first("left({}, {})")),
-    "RIGHT": _scalar(2, 2, _like_first("right({}, {})")),
-    "SUBSTRING": _scalar(3, 3, _like_first("substring({}, {}, {})")),
+    "LEFT": _scalar(2, 2, _side("left")),
+    "RIGHT": _scalar(2, 2, _side("right")),
+    "SUBSTRING": _scalar(3, 3, _like_first("substring({0}, greatest({1}, 1), greatest({2} + least({1}, 1) - 1, 0))")),
     "UPPER": _scalar(1, 1, _like_first("upper({})")),
     "LOWER": _scalar(1, 1, _like_first("lower({})")),
     "LTRIM": _scalar(1, 1, _like_first("ltrim({}, ' ')")),

@@ -77,11 +77,11 @@ def _values(
         branches = []
         old = target.find(column.name)
         for when, test in zip(statement.whens, tests, strict=True):
-            value = Typed(old.sql, old.type) if old and when.action != "INSERT" else writer.default(column)
+            value = Typed(old.sql, old.type) if old and when.action != "INSERT" else writer.default(column, when.at)
             for name, node in when.assignments:
                 if relation.column(name).name == column.name:
                     given = isinstance(node, tree.Default)
-                    value = writer.default(column) if given else writer.compiler.value(node, scope)
+                    value = writer.default(column, node.at) if given else writer.compiler.value(node, scope)
             branches.append((test, writer.assigned(value, column, relation, when.at)))
         columns.append(f"{_choose(branches)} AS {quoted(column.name)}")
     return ", ".join(columns)

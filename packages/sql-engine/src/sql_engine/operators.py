@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from .conversions import Typed, convert
 from .errors import Fault, raising
 from .types import MAX, Type, as_decimal, common, decimal, text
@@ -39,7 +41,8 @@ def _joined(left: Typed, right: Typed) -> Typed:
     lengths = (left.type.length, right.type.length)
     national = "nvarchar" in (left.type.name, right.type.name)
     length = MAX if MAX in lengths else min(sum(lengths), 4000 if national else 8000)
-    return Typed(f"({left.sql} || {right.sql})", text(max(length, 1), national=national))
+    kind = replace(text(max(length, 1), national=national), binary=left.type.binary or right.type.binary)
+    return Typed(f"({left.sql} || {right.sql})", kind)
 
 
 def _decimal(operator: str, left: Typed, right: Typed, at: int) -> Typed:

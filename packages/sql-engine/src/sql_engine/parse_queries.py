@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from . import tree
 from .errors import Fault, refused
 from .parse_expressions import Expressions
@@ -55,6 +57,8 @@ class Queries(Expressions):
         return name, columns, self._subquery()
 
     def _select_or_brackets(self) -> tree.Select | tree.Query:
+        if self.token.upper in ("INSERT", "UPDATE", "DELETE", "MERGE"):
+            raise refused(f"WITH before {self.token.upper}", self.token.at, "put the query into its FROM or USING")
         return self._subquery() if self.at_symbol("(") else self._select()
 
     def _page(self) -> tuple[Node | None, Node | None]:
@@ -247,6 +251,7 @@ class Queries(Expressions):
             collation = self.name()
             if not collation.text.upper().endswith("UTF8"):
                 raise refused(f"the collation {collation.text}", collation.at, "files are read as UTF-8")
+            kind = replace(kind, binary="_BIN" in collation.text.upper())
         source: str | int | None = None
         if self.token.kind == "string":
             source = self.string()

@@ -102,7 +102,14 @@ class Statements(Definitions):
         columns = self.names() if self.at_symbol("(") and self.ahead().upper not in ("SELECT", "WITH") else ()
         self._refuse_output()
         if self.take_words("VALUES"):
-            return statements.Insert(form="INSERT … VALUES", at=at, table=table, columns=columns, source=self.values())
+            rows = self.values()
+            if len(rows.rows) > 1000:
+                message = (
+                    "The number of row value expressions in the INSERT statement exceeds the maximum allowed number of "
+                    "1000 row values."
+                )
+                raise Fault(10738, message, at)
+            return statements.Insert(form="INSERT … VALUES", at=at, table=table, columns=columns, source=rows)
         if self.at_words("DEFAULT", "VALUES") or self.token.upper in ("EXEC", "EXECUTE"):
             raise refused(f"INSERT … {self.token.upper}", self.token.at)
         query = self.query_expression(top_level=True)
@@ -258,6 +265,11 @@ def check_count(columns: int, values: int, at: int) -> None:
     if columns > values:
         message = "There are more columns in the INSERT statement than values specified in the VALUES clause."
         raise Fault(109, f"{message} The number of values must match the number of columns.", at)
+
+
+def reader_at(text: str, at: int) -> Statements:
+    """Reads stored T-SQL (a view's query, a default, a check); whatever is wrong in it is wrong at the place `at`."""
+    return Statements(tokens(text, [at] * (len(text) + 1)), text)
 
 
 def parse_script(script: str) -> list[statements.Batch]:

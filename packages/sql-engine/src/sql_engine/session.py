@@ -15,9 +15,8 @@ from .definitions import Definer
 from .environment import Environment, Relation
 from .errors import Fault, SqlError, located, raised
 from .expressions import Compiled
-from .lexer import tokens
 from .merging import merge
-from .parse_statements import Statements
+from .parse_statements import reader_at
 from .queries import QueryCompiler
 from .scope import Scope
 from .security import Principals, Security
@@ -57,7 +56,7 @@ class Views(QueryCompiler):
 
     def _view(self, relation: Relation, at: int) -> str:
         try:
-            reader = Statements(tokens(relation.query or ""), relation.query or "")
+            reader = reader_at(relation.query or "", at)
             compiler = Views(self._inside)
             compiler._counter = self._counter
             compiled = compiler.query(reader.query_expression(top_level=True), None)

@@ -10,12 +10,15 @@ MAX = -1
 
 @dataclass(frozen=True)
 class Type:
-    """One T-SQL type. `length` counts characters (MAX for MAX); `scale` counts fraction digits."""
+    """One T-SQL type. `length` counts characters (MAX for MAX); `scale` counts fraction digits; `binary` is a collation
+    that tells case apart.
+    """
 
     name: str
     length: int = 0
     precision: int = 0
     scale: int = 0
+    binary: bool = False
 
     def __str__(self) -> str:
         if self.name in STRINGS or self.name == "varbinary":
@@ -121,7 +124,7 @@ def common(left: Type, right: Type) -> Type:
     if high.is_string:
         if low.is_string:
             length = MAX if MAX in (low.length, high.length) else max(low.length, high.length)
-            return replace(high, length=length)
+            return replace(high, length=length, binary=high.binary or low.binary)
         return high
     if high.name == "decimal" and (low.is_integer or low.name in ("decimal", "bit")):
         other = as_decimal(low)

@@ -15,8 +15,7 @@ from . import statements, tree
 from .conversions import Typed, assign, fold
 from .environment import ColumnInfo, Key, Relation
 from .errors import Fault, quoted, refused
-from .lexer import tokens
-from .parse_statements import Statements, check_count
+from .parse_statements import check_count, reader_at
 from .queries import QueryCompiler, rows_of
 from .scope import Bound, Field, Scope
 from .shaping import storage
@@ -80,13 +79,13 @@ class Writer:
         return affected
 
     def _given(self, node: tree.Node, column: ColumnInfo) -> Typed:
-        return self.default(column) if isinstance(node, tree.Default) else self.compiler.value(node, Scope())
+        return self.default(column, node.at) if isinstance(node, tree.Default) else self.compiler.value(node, Scope())
 
     def stored(self, relation: Relation, given: dict[str, Typed], at: int) -> str:
         """Every column of the table as it is stored, from the values given and the defaults of the others."""
         parts = []
         for column in relation.columns:
-            value = given[column.name] if column.name in given else self.default(column)
+            value = given[column.name] if column.name in given else self.default(column, at)
             parts.append(f"{self.assigned(value, column, relation, at)} AS {quoted(column.name)}")
         return ", ".join(parts)
 
@@ -94,11 +93,11 @@ class Writer:
         stored = assign(value, column.type, column.name, f"{self.database}.{relation.path}", at)
         return f"CAST({stored} AS {column.type.duck})"
 
-    def default(self, column: ColumnInfo) -> Typed:
+    def default(self, column: ColumnInfo, at: int) -> Typed:
         """The column's default value, else NULL."""
         if column.default is None:
             return Typed("NULL", NULL)
-        return self.compiler.value(Statements(tokens(column.default), column.default).value(), Scope())
+        return self.compiler.value(reader_at(column.default, at).value(), Scope())
 
     def put(self, relation: Relation, where: str = "") -> None:
         names = ", ".join(quoted(column.name) for column in relation.columns)
@@ -129,7 +128,7 @@ class Writer:
         return affected
 
     def _set(self, node: tree.Node, column: ColumnInfo, scope: Scope) -> Typed:
-        return self.default(column) if isinstance(node, tree.Default) else self.compiler.value(node, scope)
+        return self.default(column, node.at) if isinstance(node, tree.Default) else self.compiler.value(node, scope)
 
     def replace(self, relation: Relation, columns: Iterable[ColumnInfo], where: str = "") -> None:
         """Writes the staged values of these columns over the rows they belong to."""
@@ -201,7 +200,7 @@ class Writer:
                     raise Fault(515, message, at)
         for check in relation.checks:
             scope = Scope([Bound(relation.name, _staged_fields(relation))])
-            test = self.compiler.condition(Statements(tokens(check.text), check.text).condition(), scope)
+            test = self.compiler.condition(reader_at(check.text, at).condition(), scope)
             if self.count(f"SELECT count(*) FROM {STAGED} AS s WHERE {where} AND NOT {test}"):
                 message = (
                     f'The {verb} statement conflicted with the CHECK constraint "{check.name}". The conflict occurred '
