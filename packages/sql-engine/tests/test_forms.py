@@ -10,7 +10,7 @@ import sqlglot
 from sql_engine import REFUSED, SqlError
 from sql_engine.documentation import tables
 from sql_engine.forms import FORMS, REFUSALS
-from sql_engine.parse_statements import parse_script
+from sql_engine.script import parse_script
 
 README = Path(__file__).parents[1] / "README.md"
 SOURCES = Path(__file__).parents[1] / "src" / "sql_engine"

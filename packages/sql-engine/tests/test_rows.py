@@ -151,6 +151,19 @@ def test_columns_are_added_and_rows_stay(scores) -> None:
     assert scores.error("UPDATE scores SET Total = 0").number == 547
 
 
+@pytest.mark.parametrize(
+    "use",
+    ["UPDATE scores SET Extra = 1", "SELECT s.extra FROM scores AS s", "INSERT scores (Extra) VALUES (1)"],
+)
+def test_a_column_added_in_a_batch_is_not_known_in_it(scores, use: str) -> None:
+    add = "IF COL_LENGTH(N'scores', N'Extra') IS NULL ALTER TABLE scores ADD Extra INT"
+    error = scores.error(f"{add};\n{use}")
+    assert (error.number, error.line) == (207, 2)
+    assert scores.rows("SELECT COL_LENGTH(N'scores', N'Extra')") == [(None,)]
+    scores.run(f"{add};\nSELECT * FROM scores\nGO\nSELECT Extra FROM scores")
+    scores.run(f"{add};\nSELECT Extra FROM scores")
+
+
 DEFINITIONS = [
     ("CREATE TABLE scores (a INT)", 2714),
     ("CREATE TABLE nosuch.t (a INT)", 2760),

@@ -6,6 +6,7 @@ import datetime
 import subprocess
 import sys
 import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pyarrow as pa
@@ -145,6 +146,17 @@ def test_databases_live_in_their_folder_and_outlive_the_server(tmp_path: Path, a
             assert server.databases() == ["Other-1", "warehouse"]
             server.drop_database("other-1")
             assert server.databases() == ["warehouse"]
+
+
+def test_threads_share_a_server(scores, admin) -> None:
+    def work(number: int) -> None:
+        for turn in range(5):
+            upsert(scores, rows_of(float(turn), device=f"d{number}"), admin)
+            scores.run("SELECT COUNT(*) FROM scores")
+
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(work, range(4)))
+    assert scores.rows("SELECT COUNT(*), MIN(Score) FROM scores WHERE DeviceId LIKE 'd%'") == [(4, 4.0)]
 
 
 @pytest.mark.parametrize("name", ["", "../up", "a/b", "x" * 200])

@@ -16,7 +16,8 @@ from .catalog import Catalog
 from .environment import parameters
 from .errors import Fault, SqlError, located
 from .lexer import tokens
-from .parse_statements import Statements, parse_query, parse_script
+from .parse_statements import Statements
+from .script import parse_query, parse_script
 from .security import Principal, Security, sid_of
 from .session import ResultSet, Session, fault_of
 from .upserting import INTERIM, load, merge_script, unload
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
     from .upserting import Rows
 
+_MEMORY = "1GB"
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.\- ]{0,127}")
 
 
@@ -157,7 +159,7 @@ class Server:
     def _connection(self, name: str) -> duckdb.DuckDBPyConnection:
         connection = self._open.get(name.lower())
         if connection is None:
-            connection = duckdb.connect(self.folder / f"{name}.duckdb")
+            connection = duckdb.connect(self.folder / f"{name}.duckdb", config={"memory_limit": _MEMORY})
             self._open[name.lower()] = connection
         return connection
 

@@ -12,7 +12,7 @@ import duckdb
 from .environment import Environment, parameters
 from .errors import Fault, located
 from .openrowset import Files, Storage
-from .parse_statements import parse_query
+from .script import parse_query
 from .session import Views, fault_of
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import duckdb
 
 from . import statements, tree
+from .binding import check_added_columns
 from .catalog import Catalog
 from .conversions import Typed
 from .definitions import Definer
@@ -16,9 +17,9 @@ from .environment import Environment, Relation
 from .errors import Fault, SqlError, located, raised
 from .expressions import Compiled
 from .merging import merge
-from .parse_statements import reader_at
 from .queries import QueryCompiler
 from .scope import Scope
+from .script import reader_at
 from .security import Principals, Security
 from .types import Type
 from .writing import Writer
@@ -92,6 +93,7 @@ class Session:
         results = []
         self.connection.execute("BEGIN")
         try:
+            check_added_columns(batch, self._catalog)
             for statement in batch.statements:
                 results += self.statement(statement, script)
             self.connection.execute("COMMIT")
@@ -201,13 +203,15 @@ class Session:
         writer = self._writer()
         match statement:
             case statements.Insert():
-                return writer.insert(statement, relation)
+                affected = writer.insert(statement, relation)
             case statements.Update():
-                return writer.update(statement, relation)
+                affected = writer.update(statement, relation)
             case statements.Delete():
-                return writer.delete(statement, relation)
+                affected = writer.delete(statement, relation)
             case statements.Merge():
-                return merge(writer, statement, relation)
+                affected = merge(writer, statement, relation)
+        writer.unstage()
+        return affected
 
     def _aliased(self, statement: Write) -> tree.TableRef:
         """The table that UPDATE or DELETE means by an alias of its FROM."""

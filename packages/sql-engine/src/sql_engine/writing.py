@@ -15,9 +15,10 @@ from . import statements, tree
 from .conversions import Typed, assign, fold
 from .environment import ColumnInfo, Key, Relation
 from .errors import Fault, quoted, refused
-from .parse_statements import check_count, reader_at
+from .parse_statements import check_count
 from .queries import QueryCompiler, rows_of
 from .scope import Bound, Field, Scope
+from .script import reader_at
 from .shaping import storage
 from .types import NULL
 
@@ -43,6 +44,9 @@ class Writer:
         """Makes the table of new rows; how many there are."""
         self.connection.execute(f"CREATE OR REPLACE TEMP TABLE staged AS {sql}")
         return self.count(f"SELECT count(*) FROM {STAGED}")
+
+    def unstage(self) -> None:
+        self.connection.execute(f"DROP TABLE IF EXISTS {STAGED}")
 
     def insert(self, statement: statements.Insert, relation: Relation) -> int:
         """Runs INSERT; the number of rows."""
