@@ -1,7 +1,8 @@
 """The entry script of the batch deployment: `init()` once in each worker process, `run(files)` for each mini-batch.
 
 Environment: PROBLEM (folder of `scoring`, default sensors), AZUREML_MODEL_DIR, AZUREML_BI_OUTPUT_PATH, MODEL_DIGEST and
-CODE_DIGEST (what the deployment expects), AZUREML_RUN_ID (name of the job; `local` without it).
+CODE_DIGEST (what the deployment expects), AZUREML_ROOT_RUN_ID (name of the job; `local` without it. AZUREML_RUN_ID
+is the job's child that scores).
 
 For each input file `<stem>.parquet` there is one output of the same name, and `<stem>.rejected.parquet` when rows could
 not be scored. Rows in = rows scored + rows rejected, or the run fails.
@@ -81,7 +82,7 @@ def init() -> None:
     stamp = {
         "ModelDigest": folder.digest,
         "CodeDigest": os.environ.get("CODE_DIGEST") or digest(code_files(problem)),
-        "Job": os.environ.get("AZUREML_RUN_ID") or "local",
+        "Job": os.environ.get("AZUREML_ROOT_RUN_ID") or "local",
     }
     output = Path(_variable("AZUREML_BI_OUTPUT_PATH"))
     output.mkdir(parents=True, exist_ok=True)

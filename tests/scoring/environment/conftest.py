@@ -96,7 +96,7 @@ def job(model, tmp_path, monkeypatch) -> Job:
     inputs.mkdir()
     monkeypatch.setenv("AZUREML_MODEL_DIR", str(model.parent))
     monkeypatch.setenv("AZUREML_BI_OUTPUT_PATH", str(output))
-    for name in ("PROBLEM", "MODEL_DIGEST", "CODE_DIGEST", "AZUREML_RUN_ID"):
+    for name in ("PROBLEM", "MODEL_DIGEST", "CODE_DIGEST", "AZUREML_ROOT_RUN_ID"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr(score, "_scorer", None)
     return Job(inputs=inputs, output=output, start=score.init, run=lambda paths: score.run([str(p) for p in paths]))
