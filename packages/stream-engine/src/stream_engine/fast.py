@@ -53,19 +53,21 @@ def run_fast(query: Query, inputs: Mapping[str, Sequence[Path]], arrival: dateti
 
     try:
         files = {alias.lower(): open_files(alias, paths) for alias, paths in inputs.items()}
-        strict = True
-        for limit in memory:
-            with _connection(limit) as connection:
-                try:
+        strict, limits = True, list(memory)
+        while True:
+            try:
+                with _connection(limits[0], strict=strict) as connection:
                     return _run(query, files, arrival, sink, connection, strict=strict)
-                except duckdb.InvalidInputException:
-                    strict = False
-                except duckdb.OutOfMemoryException:
-                    continue
-                return _run(query, files, arrival, sink, connection, strict=False)
+            except duckdb.InvalidInputException:
+                if not strict:
+                    return None
+                strict = False
+            except duckdb.OutOfMemoryException:
+                del limits[0]
+                if not limits:
+                    return None
     except (NotInSql, duckdb.Error):
-        pass
-    return None
+        return None
 
 
 def _run(
@@ -98,14 +100,14 @@ def _sizes(paths: Sequence[Path]) -> dict[str, int]:
 
 
 @contextmanager
-def _connection(limit: str) -> Iterator[duckdb.DuckDBPyConnection]:
+def _connection(limit: str, *, strict: bool) -> Iterator[duckdb.DuckDBPyConnection]:
     import duckdb
 
     with tempfile.TemporaryDirectory(prefix="stream-engine-") as folder, duckdb.connect() as connection:
         connection.execute(f"SET memory_limit = '{limit}'")
         connection.execute(f"SET temp_directory = {text_literal(folder)}")
         connection.execute("SET preserve_insertion_order = false")
-        register(connection)
+        register(connection, strict=strict)
         yield connection
 
 

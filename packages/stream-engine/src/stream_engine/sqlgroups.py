@@ -29,7 +29,7 @@ class Grouping:
     def __init__(self, select: Select, rows: SqlExpressions, identity: Callable[[Column], Sql]) -> None:
         self._rows, self._identity = rows, identity
         self._window, keys = _split(select)
-        self._keys = [key(rows.compile(node)) for node in keys]
+        self._keys = [rows.compile(node) for node in keys]
         self._slots = {self._same(node): self._key(number) for number, node in enumerate(keys)}
         self._measures: list[str] = []
         self._partition = [key(rows.compile(node)) for node in self._window.partition]
@@ -58,7 +58,10 @@ class Grouping:
             listed = ", ".join([*keys, end, *measures])
             by = ", ".join([*names, "__end"])
             grouped = f"SELECT {listed} FROM ({self._ends(rows)[1]}) GROUP BY {by}"
-        inner = f"SELECT *, __end AS __time FROM ({grouped})"
+        # Whether equal keys have equal text is looked at once for each group.
+        checked = [f"{key(Sql(text=n, type=each.type)).text} AS {n}" for n, each in zip(names, self._keys, strict=True)]
+        replaced = f" REPLACE ({', '.join(checked)})" if checked else ""
+        inner = f"SELECT *{replaced}, __end AS __time FROM ({grouped})"
         return f"SELECT {self._listed}, __time FROM ({inner}) WHERE {self._having}"
 
     def _ends(self, rows: str) -> tuple[str, str]:
@@ -74,7 +77,7 @@ class Grouping:
 
     def _sessions(self, rows: str, keys: list[str], measures: list[str], names: list[str]) -> str:
         """Sessions by the gap to the row before; one that its maximum duration would cut ends the SQL."""
-        if {each.text for each in self._partition} != {each.text for each in self._keys}:
+        if {each.text for each in self._partition} != {key(each).text for each in self._keys}:
             raise NotInSql("sessions whose partition is not what they are grouped by")
         part = f"PARTITION BY {', '.join(each.text for each in self._keys)}" if self._keys else ""
         gap = f"__time - lag(__time) OVER ({part} ORDER BY __time)"

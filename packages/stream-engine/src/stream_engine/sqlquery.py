@@ -16,7 +16,7 @@ from .sqllag import lagged
 from .sqlsource import Files
 from .sqltables import FileTable, SqlColumns, StepTable, Table, join_tables
 from .sqltext import NotInSql, Sql, cast_sql, name
-from .syntax import Expression, Query, Script, Select, Source, Star, Union
+from .syntax import Expression, Query, Script, Select, Source, Star, Union, walk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +36,8 @@ class Translation:
         self._steps = {step.name.lower(): step.query for step in script.steps}
         self._inputs = inputs
         self._arrival, self._strict = arrival, strict
+        selects = [node for node in walk(script) if isinstance(node, Select)]
+        self._filtered = any(each.where is not None or each.having is not None or each.joins for each in selects)
         self.reads: list[Read] = []
         self.outputs: dict[str, StepTable] = {}
         for query in script.outputs:
@@ -74,7 +76,9 @@ class Translation:
         files = self._inputs.get(source.name.lower())
         if files is None or source.over is not None:
             raise NotInSql("substreams, reference data")
-        table = FileTable(alias=source.alias, files=replace(files, fields={}), strict=self._strict)
+        table = FileTable(
+            alias=source.alias, files=replace(files, fields={}), strict=self._strict, filtered=self._filtered
+        )
         table.time = str(self._arrival)
         if source.timestamp is not None:
             compiled = SqlExpressions(field=table.field).compile(source.timestamp)

@@ -40,10 +40,16 @@ class Files:
         listed = ", ".join(f"{name(each)}::VARCHAR AS {name(each)}" for each in self.fields.values())
         return f"SELECT {listed} FROM {read}"
 
-    def strict(self) -> str:
+    def strict(self, *, filtered: bool) -> str:
         """As `raw`, but a missing field ends the SQL: it may be spelled otherwise, or its line be no event."""
-        listed = ", ".join(f"COALESCE({name(f)}, {stop('json', 'missing')}) AS {name(f)}" for f in self.fields.values())
-        return f"SELECT {listed} FROM ({self.raw()})"
+        # DuckDB may apply another condition first, and not see the row; the quicker check is for queries without.
+        if filtered:
+            checked = ", ".join(
+                f"COALESCE({name(f)}, {stop('json', 'missing')}) AS {name(f)}" for f in self.fields.values()
+            )
+            return f"SELECT {checked} FROM ({self.raw()})"
+        missing = " OR ".join(f"{name(each)} IS NULL" for each in self.fields.values())
+        return f"SELECT * FROM ({self.raw()}) WHERE CASE WHEN {missing} THEN {stop('bit', 'missing')} ELSE TRUE END"
 
     def objects(self) -> str:
         """As `raw`, but slower, and with no row for a line that is no object: for events read in arrival time."""
@@ -112,29 +118,22 @@ def malformed(lines: Sequence[str], files: Files) -> int:
 
 def count_lines(path: Path) -> tuple[int, int]:
     """The lines of a file that are not blank, and their bytes without line ends."""
-    lines = size = 0
-    last = b"\n"
-    with path.open("rb") as file:
-        while chunk := file.read(_chunk):
-            found = _plain_lines(last + chunk)
-            if found is None:
-                return _count_slowly(path)
-            lines, size, last = lines + found, size + len(chunk) - chunk.count(b"\n"), chunk[-1:]
-    return lines, size
-
-
-def _plain_lines(chunk: bytes) -> int | None:
-    """How many lines start after the first byte; None when one starts with white space or ends in CR LF."""
     try:
         import numpy
     except ImportError:
-        return None
-    if b"\r" in chunk:
-        return None
-    codes = numpy.frombuffer(chunk, numpy.uint8)
-    ends = numpy.flatnonzero(codes == 10)
-    starts = codes[ends[ends < len(chunk) - 1] + 1]
-    return None if (starts <= 32).any() else int(starts.size)
+        return _count_slowly(path)
+    ends = size = 0
+    last = 10
+    with path.open("rb") as file:
+        while chunk := file.read(_chunk):
+            codes = numpy.frombuffer(chunk, numpy.uint8)
+            found = numpy.flatnonzero(codes == 10)
+            starts = codes[found[:-1] + 1] if found.size and found[-1] == len(chunk) - 1 else codes[found + 1]
+            # White space at the start of a line may be all of it; so may be the CR before a line's end.
+            if (starts <= 32).any() or (last == 10 and chunk[0] <= 32) or b"\r" in chunk:
+                return _count_slowly(path)
+            ends, size, last = ends + int(found.size), size + len(chunk), chunk[-1]
+    return ends + (last != 10), size - ends
 
 
 def _count_slowly(path: Path) -> tuple[int, int]:

@@ -63,6 +63,7 @@ class FileTable:
     alias: str
     files: Files
     strict: bool
+    filtered: bool
     time: str = ""
     columns: None = None
 
@@ -74,7 +75,7 @@ class FileTable:
             raise NotInSql("an input of which no field is read")
         if self.strict:
             time = f"COALESCE({self.time}, {stop('bigint', 'no time')})"
-            return f"SELECT *, {time} AS __time FROM ({self.files.strict()})"
+            return f"SELECT *, {time} AS __time FROM ({self.files.strict(filtered=self.filtered)})"
         rows = self.files.objects() if self.time.isdigit() else self.files.raw()
         return f"SELECT * FROM (SELECT *, {self.time} AS __time FROM ({rows})) WHERE __time IS NOT NULL"
 

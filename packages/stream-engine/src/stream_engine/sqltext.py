@@ -70,8 +70,8 @@ def number(value: Sql) -> Sql:
     """A value in arithmetic and numeric aggregates."""
     if value.type == "json":
         v = value.text
-        small = f"{v} < ':' AND (strlen({v}) <= 16 OR contains({v}, '.'))"
-        quick = f"CASE WHEN {small} THEN TRY_CAST({v} AS DOUBLE) END"
+        parsed = f"TRY_CAST({v} AS DOUBLE)"
+        quick = f"CASE WHEN {v} >= ':' THEN NULL WHEN strlen({v}) <= 16 OR contains({v}, '.') THEN {parsed} END"
         return Sql(text=f"COALESCE({quick}, CASE WHEN {v} IS NOT NULL THEN asa_number({v}) END)", type="number")
     if value.type in ("bigint", "float", "number"):
         return value
@@ -127,18 +127,17 @@ def _from_json(v: str, target: str, safe: bool) -> str:
 _short = {"float": "float", "bigint": "bigint", "nvarchar(max)": "text", "datetime": "datetime"}
 
 
-def register(connection: duckdb.DuckDBPyConnection) -> None:
-    """Make the functions for uncommon spellings known to DuckDB."""
+_functions: dict[str, tuple[Callable[[str], Value], str]] = {}
 
-    def add(function: str, call: Callable[[str], Value], kind: str) -> None:
-        text, result = connection.type("VARCHAR"), connection.type(duck_types[kind])
-        connection.create_function(function, call, [text], result, null_handling="special")  # type: ignore[call-overload]
 
-    add("asa_key", _key, "json")
-    add("asa_number", _number, "number")
-    for target, short in _short.items():
-        add(f"asa_cast_{short}", _caster(target, safe=False), target)
-        add(f"asa_try_{short}", _caster(target, safe=True), target)
+def register(connection: duckdb.DuckDBPyConnection, *, strict: bool) -> None:
+    """Make the functions for uncommon spellings known to DuckDB; if `strict`, such a spelling ends the SQL instead."""
+    for function, (call, kind) in _functions.items():
+        if strict:
+            connection.execute(f"CREATE MACRO {function}(v) AS {stop(kind, 'an uncommon spelling')}")
+        else:
+            text, result = connection.type("VARCHAR"), connection.type(duck_types[kind])
+            connection.create_function(function, call, [text], result, null_handling="special")  # type: ignore[call-overload]
 
 
 def _key(text: str) -> str:
@@ -169,3 +168,9 @@ def _caster(target: str, *, safe: bool) -> Callable[[str], Value]:
         return as_text(result) if target == "nvarchar(max)" else result
 
     return call
+
+
+_functions |= {"asa_key": (_key, "json"), "asa_number": (_number, "number")}
+for _target, _name in _short.items():
+    _functions[f"asa_cast_{_name}"] = (_caster(_target, safe=False), _target)
+    _functions[f"asa_try_{_name}"] = (_caster(_target, safe=True), _target)
