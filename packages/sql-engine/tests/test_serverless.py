@@ -37,6 +37,7 @@ def lake(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "13/b.parquet": features((1, "A", 5.0), (3, "c", 3.0)),
         "13/_log.parquet": features((9, "hidden", 9.0)),
         "14/a.parquet": features((14, "a", 4.0)).append_column("Extra", pa.array([1])),
+        "15/run=j1/a.parquet": features((15, "a", 4.0)).append_column("filename", pa.array(["own"])),
         "14/.tmp/x.parquet": features((9, "hidden", 9.0)),
     }
     for name, table in files.items():
@@ -60,12 +61,18 @@ def rowset(path: str, rest: str = "FORMAT = 'PARQUET'", *, columns: str = "") ->
 
 
 HOUR = f"{LAKE}/features/2026/01/01"
+OWN = "WITH (filename VARCHAR(9), Mean FLOAT)"
 QUERIES = [
     ("one folder", f"SELECT COUNT(*) FROM {rowset(HOUR + '/13/*.parquet')}", [(4,)]),
     ("a folder by its name", f"SELECT COUNT(*) FROM {rowset(HOUR + '/13/')}", [(4,)]),
     ("one file", f"SELECT COUNT(*) FROM {rowset(HOUR + '/13/a.parquet')}", [(2,)]),
     ("a hidden file that is named", f"SELECT COUNT(*) FROM {rowset(HOUR + '/13/_log.parquet')}", [(1,)]),
-    ("all below", f"SELECT COUNT(*) FROM {rowset(LAKE + '/features/**')}", [(5,)]),
+    ("all below", f"SELECT COUNT(*) FROM {rowset(LAKE + '/features/**')}", [(6,)]),
+    (
+        "a folder that looks like a partition is no column",
+        f"SELECT r.filepath(1) AS job, r.filename, Mean FROM {rowset(HOUR + '/15/run=*/*.parquet', columns=OWN)}",
+        [("j1", "own", 4.0)],
+    ),
     ("a wildcard inside a name", f"SELECT COUNT(*) FROM {rowset(HOUR + '/1*/a*.parquet')}", [(3,)]),
     ("the blob's address", f"SELECT COUNT(*) FROM {rowset(HOUR.replace('dfs', 'blob') + '/13/*')}", [(4,)]),
     (
@@ -154,6 +161,23 @@ QUERIES = [
 @pytest.mark.parametrize(("script", "expected"), [case[1:] for case in QUERIES], ids=[case[0] for case in QUERIES])
 def test_files_are_read_as_the_service_reads_them(lake: Path, script: str, expected: list[tuple]) -> None:
     assert run(lake, script) == expected
+
+
+def test_a_folder_that_looks_like_a_partition_adds_no_column(lake: Path) -> None:
+    reader = query(f"SELECT * FROM {rowset(HOUR + '/15/**')}", storage=FolderStorage(lake), principal=CALLER)
+    assert reader.schema.names == ["WindowEnd", "DeviceId", "Mean", "Events", "filename"]
+
+
+class OneFile(FolderStorage):
+    """A lake that keeps every file in one place, as a store by content may."""
+
+    def download(self, url: str) -> Path:
+        return super().download(f"{HOUR}/13/a.parquet")
+
+
+def test_equal_files_kept_once_count_once_for_each_address(lake: Path) -> None:
+    script = f"SELECT COUNT(*) AS n, COUNT(DISTINCT r.filepath()) AS f FROM {rowset(HOUR + '/13/*')}"
+    assert query(script, storage=OneFile(lake), principal=CALLER).read_all().to_pylist() == [{"n": 4, "f": 2}]
 
 
 def test_a_data_source_gives_the_place(lake: Path) -> None:

@@ -18,6 +18,10 @@ from .scope import Bound, Field
 from .types import MAX, Type
 from .wildcards import Pattern, missing, pattern, unreadable
 
+FILE = "sql_engine_file"
+# The service makes no columns of folders named key=value, as DuckDB would.
+_ADDED = f"filename = '{FILE}', hive_partitioning = false"
+
 
 class Storage(Protocol):
     """The lake as one caller sees it. Both methods raise PermissionError for what the caller may not do."""
@@ -27,7 +31,7 @@ class Storage(Protocol):
         ...
 
     def download(self, url: str) -> Path:
-        """A local copy of a file, which must stay until the result has been read."""
+        """A local copy of a file, which must stay until the result has been read; its path holds none of * ? [."""
         ...
 
 
@@ -52,10 +56,11 @@ class Files:
         )
         rows = [(str(path), url, url.rsplit("/", 1)[1], list(parts)) for path, url, parts in found]
         self._connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", rows)
-        paths = [row[0] for row in rows]
+        # A storage may keep equal files once: such a file is read once and its rows come once for each address.
+        paths = sorted({row[0] for row in rows})
         reader = _parquet(paths) if kind == "PARQUET" else _csv(paths, node)
         fields = self._fields(node, reader, paths, alias, parquet=kind == "PARQUET")
-        source = f"({reader} AS {alias} JOIN {table} AS {alias}f ON {alias}f.file = {alias}.filename)"
+        source = f"({reader} AS {alias} JOIN {table} AS {alias}f ON {alias}f.file = {alias}.{FILE})"
         wildcards = max(len(parts) for _, _, parts in found)
         return source, Bound(node.alias.text, fields, file=lambda number: _path_sql(alias, number, wildcards, node))
 
@@ -95,7 +100,7 @@ class Files:
         # The columns are those of the first file, as in the service; the others give theirs by name.
         first = _parquet(paths[:1]) if parquet else reader
         described = self._connection.execute(f"DESCRIBE SELECT * FROM {first}").fetchall()
-        types = {name: duck for name, duck, *_ in described if name != "filename"}
+        types = {name: duck for name, duck, *_ in described if name != FILE}
         if node.columns:
             return tuple(_declared(item, number, types, alias, node) for number, item in enumerate(node.columns, 1))
         if not parquet and node.options.get("PARSER_VERSION") != "2.0":
@@ -107,7 +112,7 @@ class Files:
 
 
 def _parquet(paths: list[str]) -> str:
-    return f"read_parquet([{', '.join(map(literal, paths))}], union_by_name = true, filename = true)"
+    return f"read_parquet([{', '.join(map(literal, paths))}], union_by_name = true, {_ADDED})"
 
 
 def _csv(paths: list[str], node: tree.OpenRowset) -> str:
@@ -126,7 +131,7 @@ def _csv(paths: list[str], node: tree.OpenRowset) -> str:
     first = int(options.get("FIRSTROW", "1"))
     parts = [
         f"[{', '.join(map(literal, paths))}]",
-        "filename = true",
+        _ADDED,
         f"header = {str(header).lower()}",
         f"delim = {literal(delimiter)}",
         f"quote = {literal(quote)}",

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime
+import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +25,14 @@ if TYPE_CHECKING:
 _MEMORY = "512MB"
 
 
+class _Scratch:
+    """A folder for what does not fit into memory; gone with the last reader, also with one that nobody read."""
+
+    def __init__(self) -> None:
+        self.folder = tempfile.mkdtemp(prefix="sql-engine-")
+        self.remove = weakref.finalize(self, shutil.rmtree, self.folder, ignore_errors=True)
+
+
 def query(
     script: str,
     *,
@@ -40,8 +50,8 @@ def query(
     timestamp[us] without a zone, in UTC, as DATETIME2 has none. SqlError as the service's: 13807 where a path means no
     file, 13822 where a file may not be read, 208 and 207 for names; errors in values may come with a later batch.
     """
-    scratch = tempfile.TemporaryDirectory(prefix="sql-engine-")
-    connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": scratch.name})
+    scratch = _Scratch()
+    connection = duckdb.connect(config={"memory_limit": _MEMORY, "temp_directory": scratch.folder})
     moment = (now or datetime.datetime.now(datetime.UTC)).astimezone(datetime.UTC).replace(tzinfo=None)
     files = Files(connection, storage, data_sources or {})
     environment = Environment(
@@ -52,7 +62,7 @@ def query(
         reader = connection.sql(compiled.sql).to_arrow_reader(rows)
     except (Fault, duckdb.Error) as error:
         connection.close()
-        scratch.cleanup()
+        scratch.remove()
         raise _error(error, script) from error
     names = [name or f"Column{i}" for i, (name, _) in enumerate(compiled.columns, 1)]
     return _named(reader, names, script, connection, scratch)
@@ -63,7 +73,7 @@ def _named(
     names: list[str],
     script: str,
     connection: duckdb.DuckDBPyConnection,
-    scratch: tempfile.TemporaryDirectory[str],
+    scratch: _Scratch,
 ) -> pa.RecordBatchReader:
     """The reader under the query's column names; the connection and its scratch folder live as long as it does."""
     import pyarrow as pa
@@ -82,7 +92,7 @@ def _named(
                 yield pa.RecordBatch.from_arrays(batch.columns, schema=schema)
         finally:
             connection.close()
-            scratch.cleanup()
+            scratch.remove()
 
     return pa.RecordBatchReader.from_batches(schema, batches())
 
