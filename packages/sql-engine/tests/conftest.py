@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sql_engine import Principal, ResultSet, Server, SqlError
+from sql_engine import Principal, ResultSet, Server, SqlError, sid_literal
 
 ADMIN = Principal(name="deployer", id="11111111-1111-1111-1111-111111111111")
 FACTORY = Principal(name="factory", id="22222222-2222-2222-2222-222222222222")
@@ -22,6 +22,13 @@ CREATE TABLE dbo.scores (
 );
 INSERT INTO scores (WindowEnd, DeviceId, Score) VALUES
     ('2026-01-01T00:05:00', N'a', 1.5), ('2026-01-01T00:10:00', N'a', 2.5), ('2026-01-02', N'B', NULL);
+"""
+
+
+GRANTED = f"""
+EXEC (N'CREATE SCHEMA ops'); CREATE TABLE ops.runs (Job NVARCHAR(9));
+EXEC (N'CREATE VIEW ops.devices AS SELECT DISTINCT DeviceId FROM dbo.scores');
+CREATE USER [adf-factory] WITH SID = {sid_literal(FACTORY.id)}, TYPE = E
 """
 
 
@@ -55,9 +62,9 @@ def _server(folder: Path) -> Server:
 
 @pytest.fixture(scope="session")
 def made(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
-    """Two servers on disk, one with an empty database, one with the table of scores; tests open copies of them."""
+    """Servers on disk: an empty database, the table of scores, and the scores with a user; tests open copies."""
     folders = {}
-    for name, script in (("empty", "SELECT 1"), ("scores", TABLES)):
+    for name, script in (("empty", "SELECT 1"), ("scores", TABLES), ("granted", f"{TABLES}\nGO\n{GRANTED}")):
         folders[name] = tmp_path_factory.mktemp(name)
         with _server(folders[name]) as server:
             server.create_database("warehouse")
@@ -77,6 +84,14 @@ def database(tmp_path: Path, made: dict[str, Path]) -> Iterator[Database]:
 def scores(tmp_path: Path, made: dict[str, Path]) -> Iterator[Database]:
     """The database with a table of three scores."""
     shutil.copytree(made["scores"], tmp_path / "server")
+    with _server(tmp_path / "server") as server:
+        yield Database(server)
+
+
+@pytest.fixture
+def granted(tmp_path: Path, made: dict[str, Path]) -> Iterator[Database]:
+    """The scores, a schema ops with a table and a view, and the factory as a user without any grant."""
+    shutil.copytree(made["granted"], tmp_path / "server")
     with _server(tmp_path / "server") as server:
         yield Database(server)
 

@@ -39,7 +39,7 @@ QUERIES = [
      "ORDER BY WindowEnd DESC) AS n FROM scores) AS r WHERE n = 1 ORDER BY DeviceId", [("a", 2.5), ("B", None)]),
     ("top", "SELECT TOP 1 DeviceId FROM scores ORDER BY WindowEnd DESC", [("B",)]),
     ("a page", "SELECT Score FROM scores ORDER BY WindowEnd OFFSET 1 ROWS FETCH NEXT 1 ROWS ONLY", [(2.5,)]),
-    ("union takes doubles out", "SELECT 'a' AS v UNION SELECT 'A' UNION SELECT 'b' ORDER BY v DESC", [("b",), ("a",)]),
+    ("union takes doubles out", "SELECT 'a' AS v UNION SELECT 'A' UNION SELECT 'b' ORDER BY v DESC", [("b",), ("A",)]),
     ("union all of two types", "SELECT 1 AS v UNION ALL SELECT 2.5 ORDER BY v", [(1,), (2.5,)]),
     ("joins", "SELECT a.DeviceId, b.v FROM scores AS a LEFT JOIN (VALUES (N'A', 1)) AS b(k, v) ON a.DeviceId = b.k "
      "WHERE a.Score IS NULL OR a.Score > 2 ORDER BY a.DeviceId", [("a", 1), ("B", None)]),

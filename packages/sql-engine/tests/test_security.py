@@ -6,18 +6,6 @@ import pytest
 from sql_engine import Principal, sid_literal
 
 USER = f"CREATE USER [adf-factory] WITH SID = {sid_literal('22222222-2222-2222-2222-222222222222')}, TYPE = E"
-SCHEMA = (
-    "EXEC (N'CREATE SCHEMA ops'); CREATE TABLE ops.runs (Job NVARCHAR(9)); EXEC (N'CREATE VIEW ops.devices AS "
-    "SELECT DISTINCT DeviceId FROM dbo.scores')"
-)
-
-
-@pytest.fixture
-def granted(scores):
-    """The scores, a schema ops with a table and a view, and the factory as a user without any grant."""
-    scores.run(SCHEMA)
-    scores.run(USER)
-    return scores
 
 
 def test_a_sid_is_the_client_ids_bytes_as_sql_server_casts_them() -> None:

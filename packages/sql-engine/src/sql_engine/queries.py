@@ -85,9 +85,14 @@ class QueryCompiler(ExpressionCompiler):
         return f"SELECT {', '.join(items)} FROM ({side.sql}) AS {alias}"
 
     def _distinct(self, compiled: Compiled) -> Compiled:
+        """Rows that differ in case only are one; of their spellings the lowest stays, so that runs agree."""
         alias = self.alias()
-        keys = [fold(Typed(f"{alias}.c{i}", kind)) for i, (_, kind) in enumerate(compiled.columns, 1)]
-        sql = f"SELECT DISTINCT ON ({', '.join(keys)}) {alias}.* FROM ({compiled.sql}) AS {alias}"
+        values = [Typed(f"{alias}.c{i}", kind) for i, (_, kind) in enumerate(compiled.columns, 1)]
+        kept = [
+            f"{f'min({value.sql})' if value.type.is_string else value.sql} AS c{i}" for i, value in enumerate(values, 1)
+        ]
+        keys = ", ".join(fold(value) for value in values)
+        sql = f"SELECT {', '.join(kept)} FROM ({compiled.sql}) AS {alias} GROUP BY {keys}"
         return Compiled(sql, compiled.columns)
 
     def _ordering(self, query: tree.Query, scope: Scope, result: Compiled, alias: str) -> str:
