@@ -22,6 +22,7 @@ from .syntax import (
     Star,
     Unary,
     type_names,
+    types,
 )
 
 # Words that end an expression or an alias: never taken for a name unless quoted by [ ] or " ".
@@ -34,15 +35,6 @@ _reserved = frozenset(
 _before_by = frozenset(("TIMESTAMP", "PARTITION", "GROUP", "ORDER"))
 # Reserved words that are also functions.
 _callable = frozenset(("LEFT", "RIGHT"))
-_types = {
-    "BIGINT": "bigint",
-    "FLOAT": "float",
-    "NVARCHAR": "nvarchar(max)",
-    "DATETIME": "datetime",
-    "BIT": "bit",
-    "RECORD": "record",
-    "ARRAY": "array",
-}
 
 
 class ExpressionParser:
@@ -137,7 +129,9 @@ class ExpressionParser:
     def _membership(self, left: Expression, negated: bool, at: int) -> Expression:
         if self.accept("IN"):
             self.expect("(")
-            return In(operand=left, choices=self._list(), negated=negated, at=at)
+            choices = self.listed()
+            self.expect(")")
+            return In(operand=left, choices=choices, negated=negated, at=at)
         if self.accept("LIKE"):
             pattern = self._sum()
             escape = self._sum() if self.accept("ESCAPE") else None
@@ -147,12 +141,11 @@ class ExpressionParser:
         self.expect("AND")
         return Between(operand=left, low=low, high=self._sum(), negated=negated, at=at)
 
-    def _list(self) -> tuple[Expression, ...]:
-        """A non-empty list up to its closing parenthesis."""
+    def listed(self) -> tuple[Expression, ...]:
+        """One or more expressions with commas between them."""
         values = [self.expression()]
         while self.accept(","):
             values.append(self.expression())
-        self.expect(")")
         return tuple(values)
 
     def _sum(self) -> Expression:
@@ -226,7 +219,7 @@ class ExpressionParser:
     def type(self) -> str:
         """A type of Stream Analytics; `nvarchar` has no other length than max."""
         token = self.token
-        found = _types.get(token.upper)
+        found = types.get(token.upper)
         if found is None:
             raise Refused(f"unknown type {self.found()}: one of {', '.join(type_names)}", token.at)
         self.advance()
@@ -279,11 +272,7 @@ class ExpressionParser:
     def _over(self) -> Over:
         at = self.expect("OVER").at
         self.expect("(")
-        partition: list[Expression] = []
-        if self.accept("PARTITION", "BY"):
-            partition.append(self.expression())
-            while self.accept(","):
-                partition.append(self.expression())
+        partition = self.listed() if self.accept("PARTITION", "BY") else ()
         order = self._order() if self.at("ORDER", "BY") else ()
         limit = None
         if self.accept("LIMIT"):
@@ -293,7 +282,7 @@ class ExpressionParser:
             limit = duration
         when = self.expression() if self.accept("WHEN") else None
         self.expect(")")
-        return Over(partition=tuple(partition), order=order, limit=limit, when=when, at=at)
+        return Over(partition=partition, order=order, limit=limit, when=when, at=at)
 
     def _order(self) -> tuple[Order, ...]:
         self.expect("ORDER", "BY")

@@ -96,10 +96,7 @@ class _Parser(ExpressionParser):
             else:
                 joins.append(self._join())
         where = self.expression() if self.accept("WHERE") else None
-        group: list[Expression] = []
-        if self.accept("GROUP", "BY"):
-            while not group or self.accept(","):
-                group.append(self.expression())
+        group = self.listed() if self.accept("GROUP", "BY") else ()
         having = self.expression() if self.accept("HAVING") else None
         if self.token.upper in not_supported:
             raise Refused(f"{not_supported[self.token.upper]} is not supported", self.token.at)
@@ -110,7 +107,7 @@ class _Parser(ExpressionParser):
             joins=tuple(joins),
             applies=tuple(applies),
             where=where,
-            group=tuple(group),
+            group=group,
             having=having,
             at=at,
         )

@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, fields
 
-type_names = ("bigint", "float", "nvarchar(max)", "datetime", "bit", "record", "array")
+# Types by the word that stands for them in a query; nvarchar has no other length than max.
+types = {
+    "BIGINT": "bigint",
+    "FLOAT": "float",
+    "NVARCHAR": "nvarchar(max)",
+    "DATETIME": "datetime",
+    "BIT": "bit",
+    "RECORD": "record",
+    "ARRAY": "array",
+}
+type_names = tuple(types.values())
 
 
 @dataclass(frozen=True, kw_only=True)
