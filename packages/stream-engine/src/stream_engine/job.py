@@ -64,7 +64,8 @@ class StreamJob:
     def push(self, alias: str, events: Sequence[Event]) -> Rows:
         """Take events in their order of arrival; return the rows that became final, by output.
 
-        Raises KeyError for an input the query does not read, StreamError when the query meets a value it cannot handle.
+        Raises KeyError for an input the query does not read, and StreamError when the query meets a value it cannot
+        handle: the job has then failed, and goes on only from an earlier state.
         """
         alias = self._alias(alias)
         readers = [reader for reader in self._graph.readers if reader.alias == alias]

@@ -61,7 +61,7 @@ def key(value: Sql) -> Sql:
         v = value.text
         text = f"""CASE WHEN starts_with({v}, '"') THEN {v} WHEN {v} IS NOT NULL THEN asa_key({v}) END"""
         return Sql(text=text, type="json")
-    if value.type in ("bigint", "nvarchar(max)", "datetime"):
+    if value.type in ("bigint", "float", "nvarchar(max)", "datetime"):
         return value
     raise NotInSql(f"grouping by {value.type}")
 
