@@ -58,7 +58,7 @@ def run_fast(query: Query, inputs: Mapping[str, Sequence[Path]], arrival: dateti
             try:
                 with _connection(limits[0], strict=strict) as connection:
                     return _run(query, files, arrival, sink, connection, strict=strict)
-            except duckdb.InvalidInputException:
+            except (duckdb.InvalidInputException, duckdb.BinderException):
                 if not strict:
                     return None
                 strict = False

@@ -79,7 +79,10 @@ class Grouping:
         """Sessions by the gap to the row before; one that its maximum duration would cut ends the SQL."""
         if {each.text for each in self._partition} != {key(each).text for each in self._keys}:
             raise NotInSql("sessions whose partition is not what they are grouped by")
-        part = f"PARTITION BY {', '.join(each.text for each in self._keys)}" if self._keys else ""
+        parts = [f"__p{number}" for number in range(len(keys))]
+        part = f"PARTITION BY {', '.join(parts)}" if parts else ""
+        listed = "".join(f", {each.text} AS {n}" for each, n in zip(self._partition, parts, strict=False))
+        rows = f"SELECT *{listed} FROM ({rows})"
         gap = f"__time - lag(__time) OVER ({part} ORDER BY __time)"
         marked = f"SELECT *, COALESCE(({gap}) > {self._window.size}, TRUE) AS __opens FROM ({rows})"
         over = f"OVER ({part} ORDER BY __time ROWS UNBOUNDED PRECEDING)"

@@ -9,21 +9,26 @@ from .syntax import Call, Expression, Literal, Select, Star, walk
 from .windows import duration
 
 
-def lagged(select: Select, rows: SqlExpressions, slots: dict[Expression, Sql]) -> str:
-    """What the rows of a SELECT are extended by, as `, … AS …`; `slots` then holds each LAG. Raises NotInSql."""
+def lagged(select: Select, rows: SqlExpressions, slots: dict[Expression, Sql]) -> tuple[str, str]:
+    """What the rows of a SELECT are extended by, first and then, as `, … AS …`; `slots` then holds each LAG.
+
+    Partitions come first: DuckDB takes columns for them, and no expression that may end the SQL. Raises NotInSql.
+    """
     parts: list[Expression] = [item.value for item in select.items if not isinstance(item.value, Star)]
     parts += [*([select.where] if select.where is not None else []), *select.group]
-    listed = ""
+    partitions = listed = ""
     for node in (found for part in parts for found in walk(part)):
         if isinstance(node, Call) and is_analytic(node) and node not in slots:
-            compiled = _lag(node, rows)
             slot = f"__a{len(slots)}"
+            keys = [key(rows.compile(each)).text for each in (node.over.partition if node.over else ())]
+            partitions += "".join(f", {text} AS {slot}_{number}" for number, text in enumerate(keys))
+            compiled = _lag(node, rows, ", ".join(f"{slot}_{number}" for number in range(len(keys))))
             slots[node] = Sql(text=slot, type=compiled.type)
             listed += f", {compiled.text} AS {slot}"
-    return listed
+    return partitions, listed
 
 
-def _lag(node: Call, rows: SqlExpressions) -> Sql:
+def _lag(node: Call, rows: SqlExpressions, part: str) -> Sql:
     over, argument = node.over, node.arguments[0] if node.arguments else None
     if node.name.upper() != "LAG" or over is None or over.limit is None or over.when is not None:
         raise NotInSql("analytic functions but LAG without WHEN")
@@ -38,7 +43,6 @@ def _lag(node: Call, rows: SqlExpressions) -> Sql:
     value = rows.compile(argument)
     if value.type not in duck_types:
         raise NotInSql(f"LAG of {value.type}")
-    part = ", ".join(key(rows.compile(each)).text for each in over.partition)
     window = f"OVER ({f'PARTITION BY {part}' if part else ''} ORDER BY __time)"
     tie = f"WHEN lag(__time) {window} = __time THEN {stop(value.type, 'two rows of one moment')}"
     within = f"WHEN __time - lag(__time, {offset}) {window} < {duration(over.limit)}"

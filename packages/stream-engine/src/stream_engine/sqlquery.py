@@ -87,8 +87,10 @@ class Translation:
         return table
 
 
-def _from(source: Table, lags: str, where: str) -> str:
-    rows = f"SELECT *{lags} FROM ({source.text()})" if lags else source.text()
+def _from(source: Table, lags: tuple[str, str], where: str) -> str:
+    partitions, values = lags
+    rows = f"SELECT *{partitions} FROM ({source.text()})" if partitions else source.text()
+    rows = f"SELECT *{values} FROM ({rows})" if values else rows
     return rows if where == "TRUE" else f"SELECT * FROM ({rows}) WHERE {where}"
 
 
