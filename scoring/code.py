@@ -9,9 +9,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 _HERE = Path(__file__).parent
-_TEXT = {".py", ".txt", ".yml", ".json", ".asaql"}
+_TEXT = {".py", ".txt", ".yml", ".json", ".asaql", ".sql"}
 _GENERIC = ("__init__.py", "code.py", "contract.py", "model_folder.py", "rows.py")
 _OF_THE_PROBLEM = ("__init__.py", "contract.py", "model.py")
+_TRAINING = ("evaluate.py", "problems.py", "training.py")
 
 
 def code_files(problem: str) -> dict[str, Path]:
@@ -26,6 +27,20 @@ def code_files(problem: str) -> dict[str, Path]:
     files = {"score.py": script}
     files |= {f"scoring/{name}": _HERE / name for name in _GENERIC}
     files |= {f"scoring/{problem}/{name}": _HERE / problem / name for name in _OF_THE_PROBLEM}
+    missing = [str(path) for path in files.values() if not path.is_file()]
+    if missing:
+        raise FileNotFoundError(f"problem {problem}: no file {', '.join(missing)}")
+    return files
+
+
+def training_files(problem: str) -> dict[str, Path]:
+    """Name in the code folder → file, for a job that trains and compares: the scoring code, and what it lacks for that.
+
+    Run `python -m scoring.<problem>.train` and `python -m scoring.evaluate` at the top of the folder.
+    """
+    files = code_files(problem)
+    files |= {f"scoring/{name}": _HERE / name for name in _TRAINING}
+    files[f"scoring/{problem}/train.py"] = _HERE / problem / "train.py"
     missing = [str(path) for path in files.values() if not path.is_file()]
     if missing:
         raise FileNotFoundError(f"problem {problem}: no file {', '.join(missing)}")
@@ -56,9 +71,12 @@ def digest(files: Mapping[str, Path | bytes]) -> str:
     return total.hexdigest()[:16]
 
 
-def stage(problem: str, folder: Path) -> dict[str, Path]:
-    """Write the problem's code folder, replacing what is there; name → written file. Its digest is `code_files`'."""
-    files = code_files(problem)
+def stage(problem: str, folder: Path, files: Mapping[str, Path] | None = None) -> dict[str, Path]:
+    """Write the problem's code folder, replacing what is there; name → written file. Its digest is that of `files`.
+
+    `files` are those that score when none are given.
+    """
+    files = code_files(problem) if files is None else files
     folder.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}-") as temporary:
         built = Path(temporary, "code")

@@ -1,5 +1,7 @@
 """What a problem's data looks like, stated once: the event, the feature row, the prediction row.
 
+A problem whose rows come as files or tables, and not from sensors, has no event.
+
 `scoring/<problem>/contract.py` holds a problem's `CONTRACT`; everything that names a column takes it from there or is
 checked against it. This module needs only the standard library until `arrow_schema` is called.
 """
@@ -63,10 +65,10 @@ class Row:
 
 @dataclass(frozen=True, kw_only=True)
 class Contract:
-    """One problem: what sensors send, what the model reads, what is stored and shown."""
+    """One problem: what sensors send (None when rows come as files or tables), what the model reads, what is stored."""
 
     problem: str
-    event: Row
+    event: Row | None
     feature: Row
     prediction: Row
 
@@ -86,7 +88,12 @@ def arrow_schema(row: Row) -> pa.Schema:
 
 
 def raw_row(contract: Contract) -> Row:
-    """What the archive keeps of an event: every field as the text that was sent, and when it arrived."""
+    """What the archive keeps of an event: every field as the text that was sent, and when it arrived.
+
+    ValueError for a problem without events.
+    """
+    if contract.event is None:
+        raise ValueError(f"problem {contract.problem} has no event: its rows come as files or tables")
     arrival = Column(name="ArrivalTime", type="timestamp", description="When the event reached the hub", unit="UTC")
     return Row(name="raw", columns=(arrival, *_as_text(contract.event)), key=())
 
@@ -123,12 +130,28 @@ class OutputColumn(Protocol):
 
 def query_problems(contract: Contract, outputs: Mapping[str, Sequence[OutputColumn]], *, file: str) -> list[str]:
     """What keeps a compiled query from writing the contract's rows, naming file and column; empty when nothing does."""
+    if contract.event is None:
+        return [f"{file}: problem {contract.problem} has no event, so there is nothing for a query to read"]
     expected = query_outputs(contract)
     problems = [f"{file}: output {alias} is missing" for alias in expected if alias not in outputs]
     problems += [f"{file}: output {alias} is not one of {', '.join(expected)}" for alias in outputs.keys() - expected]
     for alias, row in expected.items():
         if alias in outputs:
-            problems += [f"{file}: output {alias}: {problem}" for problem in _row_problems(row, outputs[alias])]
+            problems += [f"{file}: output {alias}: {problem}" for problem in output_problems(row, outputs[alias])]
+    return problems
+
+
+def output_problems(row: Row, found: Sequence[OutputColumn]) -> list[str]:
+    """How the columns that a statement gives differ from the row's, by name and type; empty when they do not."""
+    types = {column.name: column.type for column in found}
+    problems = [f"column {name} is missing" for name in row.names if name not in types]
+    for name, type_ in types.items():
+        if name not in row.names:
+            problems.append(f"column {name} is not in the contract's row {row.name}")
+        elif type_ is None:
+            problems.append(f"column {name} has no CAST; expected {row.column(name).type}")
+        elif (read := _QUERY_TYPES.get(type_.lower(), type_.lower())) != row.column(name).type:
+            problems.append(f"column {name} is {read}, expected {row.column(name).type}")
     return problems
 
 
@@ -144,19 +167,6 @@ def event_problems(row: Row, body: Mapping[str, Any]) -> list[str]:
 
 def _as_text(row: Row) -> tuple[Column, ...]:
     return tuple(replace(column, type="string", nullable=True) for column in row.columns)
-
-
-def _row_problems(row: Row, found: Sequence[OutputColumn]) -> list[str]:
-    types = {column.name: column.type for column in found}
-    problems = [f"column {name} is missing" for name in row.names if name not in types]
-    for name, type_ in types.items():
-        if name not in row.names:
-            problems.append(f"column {name} is not in the contract's row {row.name}")
-        elif type_ is None:
-            problems.append(f"column {name} has no CAST; expected {row.column(name).type}")
-        elif (read := _QUERY_TYPES.get(type_.lower(), type_.lower())) != row.column(name).type:
-            problems.append(f"column {name} is {read}, expected {row.column(name).type}")
-    return problems
 
 
 def _is_json(column: Column, value: Any) -> bool:

@@ -7,13 +7,10 @@ The history needs no labels and may hold faults: all estimates are robust. The s
 
 from __future__ import annotations
 
-import argparse
 import io
 import math
 import sys
-import time
 from collections.abc import Iterator
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +18,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from scipy.stats import chi2
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.covariance import EllipticEnvelope
@@ -30,10 +26,10 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import RobustScaler
 from threadpoolctl import threadpool_limits
 
-from scoring import model_folder, rows
-from scoring.contract import arrow_schema
+from scoring import model_folder
 from scoring.sensors import model
 from scoring.sensors.contract import CONTRACT
+from scoring.training import TrainingError, command, extent, feature_table, parquet
 
 FITTED = 5 / 7  # of the history's time; the rest, held out, sets the threshold
 ONE_DAY = 288  # windows
@@ -45,34 +41,6 @@ MOST_FOR_COVARIANCE = 500
 GOLDEN_SERIES, GOLDEN_ROWS = 15, 8
 
 
-class TrainingError(Exception):
-    """The history does not allow training; the message says where."""
-
-
-def read_history(features: Path) -> pd.DataFrame:
-    """Usable feature rows of a Parquet file, or of all below a folder: sorted by key, one row per key.
-
-    TrainingError for no files, BadFile for one that is not as the contract says.
-    """
-    files = sorted(features.rglob("*.parquet")) if features.is_dir() else [features]
-    if not files:
-        raise TrainingError(f"{features}: no Parquet files there or below")
-    table = pa.concat_tables([rows.read(path, CONTRACT.feature) for path in files])
-    usable = rows.without_reason(rows.unusable(table, CONTRACT.feature.names))
-    frame = table.filter(pa.array(usable)).to_pandas()
-    # All columns decide the order, so that which of two rows of a key stays does not depend on the files' names.
-    frame = frame.sort_values(list(dict.fromkeys((*CONTRACT.feature.key, *CONTRACT.feature.names))))
-    return frame.drop_duplicates(list(CONTRACT.feature.key), keep="last").reset_index(drop=True)
-
-
-def feature_table(frame: pd.DataFrame) -> pa.Table:
-    """Feature rows of a data frame as Arrow has them."""
-    # Not Table.from_pandas: pyarrow 23 takes times with a zone from pandas 3.1 in a way that pandas is giving up.
-    ends = pa.array(frame["WindowEnd"].dt.tz_convert(None).to_numpy(), pa.timestamp("us"))
-    columns = {name: pa.array(frame[name]) for name in CONTRACT.feature.names if name != "WindowEnd"}
-    return pa.table({"WindowEnd": ends, **columns}).cast(arrow_schema(CONTRACT.feature))
-
-
 def train(history: pd.DataFrame, output: Path) -> str:
     """Fit every series, write the model folder and return its digest. TrainingError when no series can be trained."""
     # One thread: sums are then formed in the same order, so the bytes do not depend on the number of cores.
@@ -82,17 +50,15 @@ def train(history: pd.DataFrame, output: Path) -> str:
         expected = model.assemble(described, estimators).predict(golden)
     pickled = io.BytesIO()
     joblib.dump(estimators, pickled, compress=3)
-    ends = history["WindowEnd"].to_list()
-    training = {"from": _iso(min(ends)), "to": _iso(max(ends)), "rows": len(ends), "fittedShare": round(FITTED, 4)}
     manifest = {
         "problem": CONTRACT.problem,
         "columns": list(model.NEEDED),
-        "training": training,
+        "training": extent(history, FITTED),
         "series": described,
         "skipped": skipped,
     }
     files = {model.ESTIMATORS: pickled.getvalue()}
-    files |= {model_folder.GOLDEN_INPUT: _parquet(golden), model_folder.GOLDEN_EXPECTED: _parquet(expected)}
+    files |= {model_folder.GOLDEN_INPUT: parquet(golden), model_folder.GOLDEN_EXPECTED: parquet(expected)}
     return model_folder.write(output, manifest=manifest, files=files)
 
 
@@ -154,17 +120,7 @@ def _golden(history: pd.DataFrame, described: list[dict[str, Any]]) -> pa.Table:
         windows = history[(history["DeviceId"] == one["DeviceId"]) & (history["SensorId"] == one["SensorId"])]
         chosen = {*np.linspace(0, len(windows) - 1, GOLDEN_ROWS, dtype=int), int(windows["Deviation"].argmax())}
         parts.append(windows.iloc[sorted(chosen)])
-    return feature_table(pd.concat(parts))
-
-
-def _parquet(table: pa.Table) -> bytes:
-    buffer = io.BytesIO()
-    pq.write_table(table.replace_schema_metadata(None), buffer)
-    return buffer.getvalue()
-
-
-def _iso(moment: datetime) -> str:
-    return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return feature_table(pd.concat(parts), CONTRACT)
 
 
 def _listed(skipped: list[dict[str, str]]) -> str:
@@ -173,23 +129,7 @@ def _listed(skipped: list[dict[str, str]]) -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    parser = argparse.ArgumentParser(
-        prog="python -m scoring.sensors.train", description="Train the models of problem sensors"
-    )
-    parser.add_argument(
-        "--features", type=Path, required=True, help="Parquet file of feature rows, or a folder of them"
-    )
-    parser.add_argument("--output", type=Path, required=True, help="model folder to write; what is there is replaced")
-    options = parser.parse_args(arguments)
-    started = time.perf_counter()
-    try:
-        history = read_history(options.features)
-        digest = train(history, options.output)
-    except (TrainingError, rows.BadFile) as error:
-        print(f"training failed: {error}", file=sys.stderr)
-        return 1
-    print(f"model {digest} from {len(history)} windows in {time.perf_counter() - started:.1f} s: {options.output}")
-    return 0
+    return command(CONTRACT, train, arguments)
 
 
 if __name__ == "__main__":

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from scoring.code import code_files, content, digest, model_files, stage
+from scoring.code import code_files, content, digest, model_files, stage, training_files
 
 
 def test_the_script_lies_at_the_top_and_the_package_beside_it():
@@ -20,6 +20,16 @@ def test_the_code_holds_neither_training_nor_simulator_nor_another_problem():
         "scoring/sensors/__init__.py",
         "scoring/sensors/contract.py",
         "scoring/sensors/model.py",
+    }
+
+
+def test_a_training_job_has_the_scoring_code_and_what_trains_and_compares():
+    more = training_files("plant").keys() - code_files("plant").keys()
+    assert more == {
+        "scoring/evaluate.py",
+        "scoring/problems.py",
+        "scoring/training.py",
+        "scoring/plant/train.py",
     }
 
 

@@ -1,6 +1,6 @@
 import subprocess
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
@@ -14,8 +14,10 @@ from scoring.contract import (
     event_problems,
     query_outputs,
     query_problems,
+    raw_row,
     rejected_row,
 )
+from scoring.sensors import contract as sensors
 from scoring.sensors.contract import CONTRACT
 
 ROOT = Path(__file__).parents[2]
@@ -34,7 +36,8 @@ def outputs() -> dict[str, list[Output]]:
 
 
 def test_contract_and_code_list_need_only_the_standard_library():
-    program = "import sys, scoring.contract, scoring.sensors.contract, scoring.code; print(*sys.modules)"
+    program = "import sys, scoring.contract, scoring.sensors.contract, scoring.plant.contract, scoring.code"
+    program += ", scoring.problems, scoring.preparation; print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True)
     assert not {"numpy", "pyarrow", "pandas", "sklearn"} & set(loaded.stdout.split())
 
@@ -59,7 +62,7 @@ def test_rejected_rows_keep_the_key_and_say_where_and_why():
 
 def test_every_number_of_the_problem_has_a_unit_or_says_that_it_is_none():
     without = {"Score", "Anomaly"}
-    rows = (CONTRACT.event, CONTRACT.feature, CONTRACT.prediction)
+    rows = (sensors.EVENT, CONTRACT.feature, CONTRACT.prediction)
     numbers = [column for row in rows for column in row.columns if column.type in ("double", "int64")]
     assert {column.name for column in numbers if not column.unit} == without
 
@@ -79,6 +82,15 @@ def test_a_contract_that_contradicts_itself_is_refused(change, message):
 
 def row(*columns: Column) -> Row:
     return Row(name="r", columns=columns, key=tuple(column.name for column in columns))
+
+
+def test_a_problem_without_events_has_no_archive_and_no_query():
+    static = replace(CONTRACT, event=None)
+    assert query_problems(static, outputs(), file="q.asaql") == [
+        "q.asaql: problem sensors has no event, so there is nothing for a query to read"
+    ]
+    with pytest.raises(ValueError, match="problem sensors has no event"):
+        raw_row(static)
 
 
 def test_a_query_that_writes_the_contracts_rows_has_no_problems():
@@ -133,7 +145,7 @@ def test_a_query_that_writes_something_else_is_told_file_output_and_column(chang
 
 
 def test_an_event_as_the_contract_says_has_no_problems():
-    assert event_problems(CONTRACT.event, EVENT) == []
+    assert event_problems(sensors.EVENT, EVENT) == []
 
 
 @pytest.mark.parametrize(
@@ -149,9 +161,9 @@ def test_an_event_as_the_contract_says_has_no_problems():
     ],
 )
 def test_an_event_with_a_wrong_column_is_told_which(name, value, problem):
-    assert event_problems(CONTRACT.event, EVENT | {name: value}) == [f"event: {problem}"]
+    assert event_problems(sensors.EVENT, EVENT | {name: value}) == [f"event: {problem}"]
 
 
 def test_an_event_without_a_column_is_told_which():
     event = {name: value for name, value in EVENT.items() if name != "SensorId"}
-    assert event_problems(CONTRACT.event, event) == ["event: column SensorId is missing"]
+    assert event_problems(sensors.EVENT, event) == ["event: column SensorId is missing"]

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from scoring.contract import event_problems
-from scoring.sensors.contract import CONTRACT
+from scoring.sensors.contract import EVENT
 from scoring.sensors.plant import KINDS
 from scoring.sensors.simulator import CLASSES, Simulation, day, history, write_json_lines
 from tests.scoring import brute_force
@@ -88,7 +88,7 @@ def test_delayed_readings_are_out_of_order(deliveries):
 
 
 def test_regular_events_are_as_the_contract_says(deliveries):
-    problems = [event_problems(CONTRACT.event, e) for _, _, body in deliveries if (e := brute_force.read(body))]
+    problems = [event_problems(EVENT, e) for _, _, body in deliveries if (e := brute_force.read(body))]
     assert sum(not found for found in problems) > 0.99 * len(deliveries)
     assert {found[0].split(":")[1] for found in problems if found} == {" column Value", " column EventTime"}
 

@@ -61,9 +61,36 @@ def model(trained, tmp_path) -> Path:
 @pytest.fixture
 def rows(plant) -> pa.Table:
     """Twelve windows, an hour, of each of the fifteen series."""
-    from scoring.sensors.train import feature_table
+    from scoring.sensors.contract import CONTRACT
+    from scoring.training import feature_table
 
-    return feature_table(plant.day.head(180))
+    return feature_table(plant.day.head(180), CONTRACT)
+
+
+@pytest.fixture(scope="session")
+def measured() -> pa.Table:
+    """The real plant's measurements, from the package that ships them in the project's environment."""
+    from scoring.plant import source
+
+    _, name = source.PACKAGE
+    found = [*ROOT.glob(f".venv/lib/python3.*/site-packages/bibmon/*/{name}")]
+    found += [*ROOT.glob(f".venv/Lib/site-packages/bibmon/*/{name}")]
+    assert found, f"no {name} in the project's environment: make setup"
+    return source.read(found[0])
+
+
+@pytest.fixture(scope="session")
+def soft_sensor(measured, tmp_path_factory) -> Path:
+    """The model folder of `plant`, trained on the days before 2018; read only."""
+    from scoring.plant import source, train
+    from scoring.plant.contract import CONTRACT
+    from scoring.training import read_history
+
+    folder = tmp_path_factory.mktemp("model")
+    rows = source.features(measured, source.FIRST, datetime(2018, 1, 1, tzinfo=UTC))
+    pq.write_table(rows, folder / "history.parquet")
+    train.train(read_history(folder / "history.parquet", CONTRACT), folder / "plant")
+    return folder / "plant"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -18,6 +18,7 @@ from scoring.code import digest, model_files
 from scoring.rows import BadFile
 from scoring.sensors import model, train
 from scoring.sensors.contract import CONTRACT
+from scoring.training import feature_table, read_history
 
 ROOT = Path(__file__).parents[3]
 KEY = ["WindowEnd", "DeviceId", "SensorId"]
@@ -25,7 +26,7 @@ KEY = ["WindowEnd", "DeviceId", "SensorId"]
 
 def write(frame: pd.DataFrame, path: Path) -> Path:
     path.parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(train.feature_table(frame), path)
+    pq.write_table(feature_table(frame, CONTRACT), path)
     return path
 
 
@@ -36,7 +37,7 @@ def command(*arguments: object) -> subprocess.CompletedProcess[str]:
 
 def found(folder: Path, day: pd.DataFrame) -> Any:
     checked = model_folder.verify(folder, problem="sensors", expected_digest=None)
-    return model.load(checked).predict(train.feature_table(day)).to_pandas()
+    return model.load(checked).predict(feature_table(day, CONTRACT)).to_pandas()
 
 
 def quality(flagged: Any, truth: pd.DataFrame) -> tuple[float, float, float]:
@@ -133,7 +134,7 @@ def test_unusable_rows_of_the_history_are_left_out(plant, tmp_path):
     history = plant.history[plant.history["DeviceId"] == "pump-001"].copy()
     history.iloc[3, history.columns.get_loc("Mean")] = np.inf
     file = write(history, tmp_path / "history.parquet")
-    assert len(train.read_history(file)) == len(history) - 1
+    assert len(read_history(file, CONTRACT)) == len(history) - 1
 
 
 @pytest.mark.parametrize(
@@ -161,4 +162,4 @@ def test_a_history_without_a_column_is_told_file_and_column(plant, tmp_path):
     with pytest.raises(
         BadFile, match=r"h\.parquet: column WindowEnd is int64, expected timestamp; column DeviceId is missing"
     ):
-        train.read_history(tmp_path / "h.parquet")
+        read_history(tmp_path / "h.parquet", CONTRACT)
