@@ -26,14 +26,15 @@ from .sqlsource import Files, count_lines, malformed, open_files
 from .sqltables import StepTable
 from .sqltext import NotInSql, name, register, stop, text_literal
 from .stages import Row
+from .syntax import Select, walk
 from .values import from_micros, load_json, to_micros
 
 if TYPE_CHECKING:
     import duckdb
 
 T = TypeVar("T")
-# Aggregation stays below the first of these; sorting and joining spill to disk, or get the second.
-memory = ("160MB", "75%")
+# Aggregation stays below the first of these; sorting spills to disk; a join starts with the second.
+memory = ("160MB", "2GB", "75%")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -53,7 +54,8 @@ def run_fast(query: Query, inputs: Mapping[str, Sequence[Path]], arrival: dateti
 
     try:
         files = {alias.lower(): open_files(alias, paths) for alias, paths in inputs.items()}
-        strict, limits = True, list(memory)
+        joins = any(isinstance(node, Select) and node.joins for node in walk(query.script))
+        strict, limits = True, list(memory[1:] if joins else memory)
         while True:
             try:
                 with _connection(limits[0], strict=strict) as connection:
