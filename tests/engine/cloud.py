@@ -78,7 +78,7 @@ class Cloud:
         """Runs the CLI; `config` stays with the stack, as `-c` does."""
         changes = [part for key, value in config.items() for part in ("-c", f"batch-scoring:{key}={value}")]
         command = ["pulumi", *arguments, *changes, "--stack", stack, "--non-interactive"]
-        ended = self._run(*command)
+        ended = self.run(*command)
         text = ended.stdout + ended.stderr
         return Run(ended.returncode, text, [(name, what) for _, name, what in STEP.findall(text)])
 
@@ -86,16 +86,16 @@ class Cloud:
         return self.pulumi("up", "--yes", "--skip-preview", *options, stack=stack, **config)
 
     def create(self, stack: str) -> None:
-        ended = self._run("pulumi", "stack", "select", "--create", stack)
+        ended = self.run("pulumi", "stack", "select", "--create", stack)
         assert ended.returncode == 0, ended.stderr
 
     def outputs(self, stack: str) -> dict[str, Any]:
-        return json.loads(self._run("pulumi", "stack", "output", "--json", "--stack", stack).stdout)
+        return json.loads(self.run("pulumi", "stack", "output", "--json", "--stack", stack).stdout)
 
     def look(self, code: str, outputs: dict[str, Any], *, identity: str = "deployer") -> Any:
         """What `answer` is after the code has run as an identity; LOOK has the names it may use."""
         script = f"{LOOK}\n{code}\nprint(json.dumps(answer))"
-        ended = self._run(sys.executable, "-c", script, json.dumps(outputs), identity=identity)
+        ended = self.run(sys.executable, "-c", script, json.dumps(outputs), identity=identity)
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)
 
@@ -112,7 +112,7 @@ class Cloud:
         )
         assert ended.returncode == 0, ended.stderr
 
-    def _run(self, *command: str, identity: str = "deployer") -> subprocess.CompletedProcess[str]:
+    def run(self, *command: str, identity: str = "deployer") -> subprocess.CompletedProcess[str]:
         command = ("azure-sandbox", "run", "--as", identity, "--", *command)
         return subprocess.run(
             command, env=self.environment, cwd=self.project, capture_output=True, text=True, timeout=300, check=False
