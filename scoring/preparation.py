@@ -15,6 +15,8 @@ from pathlib import Path
 from scoring.contract import Contract, Row, output_problems
 
 FILE = "prepare.sql"
+TABLE_FILE = "prepare_table.sql"
+"""The same for a problem whose rows lie in a table of Azure SQL: no lake, but for the rest as FILE."""
 LONGEST_EXPRESSION = 8192
 """Characters of a Data Factory expression.
 https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits"""
@@ -42,9 +44,9 @@ class PreparedColumn:
     type: str | None
 
 
-def text(problem: str) -> str:
+def text(problem: str, file: str = FILE) -> str:
     """The problem's statement with its placeholders. FileNotFoundError when the problem has none."""
-    return (Path(__file__).parent / problem / FILE).read_text("utf-8").replace("\r\n", "\n")
+    return (Path(__file__).parent / problem / file).read_text("utf-8").replace("\r\n", "\n")
 
 
 def statement(template: str, *, lake: str, start: datetime, end: datetime) -> str:

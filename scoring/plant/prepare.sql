@@ -11,6 +11,7 @@
 -- Source: container `static`, a folder per day, CSV and Parquet side by side, every value as the text that was written.
 -- CSV under HEADER_ROW and Parquet are both bound by name. Text that is no number (`Bad`) is NULL: the scoring script
 -- says which rows it cannot do without it. Each path must mean at least one file, or the service gives error 13807.
+-- All texts of interest are ASCII, so that VARCHAR needs no UTF-8 collation.
 -- Tie: of several rows of one moment the one stays whose file's address sorts last; within a file, the highest texts.
 -- A row whose time cannot be read belongs to no window. It goes with the day's first, to be rejected with a reason.
 -- A row counts on the day of its time, and is looked for in that day's folder only: late rows go into their own day's.
@@ -21,12 +22,12 @@ WITH Written AS (
         BULK 'https://{lake}.dfs.core.windows.net/static/{date}/*.csv',
         FORMAT = 'CSV', PARSER_VERSION = '2.0', HEADER_ROW = TRUE
     ) WITH (
-            Time VARCHAR(32), tag100 VARCHAR(32), tag8 VARCHAR(32), tag17 VARCHAR(32), tag22 VARCHAR(32),
-            tag24 VARCHAR(32), tag25 VARCHAR(32), tag29 VARCHAR(32), tag38 VARCHAR(32), tag39 VARCHAR(32),
-            tag40 VARCHAR(32), tag41 VARCHAR(32), tag44 VARCHAR(32), tag74 VARCHAR(32), tag84 VARCHAR(32),
-            tag91 VARCHAR(32), tag97 VARCHAR(32), tag102 VARCHAR(32), tag103 VARCHAR(32), tag104 VARCHAR(32),
-            tag105 VARCHAR(32), tag106 VARCHAR(32), tag2 VARCHAR(32), tag34 VARCHAR(32), tag36 VARCHAR(32),
-            tag70 VARCHAR(32), tag72 VARCHAR(32)
+        Time VARCHAR(32), tag100 VARCHAR(32), tag8 VARCHAR(32), tag17 VARCHAR(32), tag22 VARCHAR(32),
+        tag24 VARCHAR(32), tag25 VARCHAR(32), tag29 VARCHAR(32), tag38 VARCHAR(32), tag39 VARCHAR(32),
+        tag40 VARCHAR(32), tag41 VARCHAR(32), tag44 VARCHAR(32), tag74 VARCHAR(32), tag84 VARCHAR(32),
+        tag91 VARCHAR(32), tag97 VARCHAR(32), tag102 VARCHAR(32), tag103 VARCHAR(32), tag104 VARCHAR(32),
+        tag105 VARCHAR(32), tag106 VARCHAR(32), tag2 VARCHAR(32), tag34 VARCHAR(32), tag36 VARCHAR(32),
+        tag70 VARCHAR(32), tag72 VARCHAR(32)
     ) AS c
     UNION ALL
     SELECT p.*, p.filepath() AS Address
@@ -34,12 +35,12 @@ WITH Written AS (
         BULK 'https://{lake}.dfs.core.windows.net/static/{date}/*.parquet',
         FORMAT = 'PARQUET'
     ) WITH (
-            Time VARCHAR(32), tag100 VARCHAR(32), tag8 VARCHAR(32), tag17 VARCHAR(32), tag22 VARCHAR(32),
-            tag24 VARCHAR(32), tag25 VARCHAR(32), tag29 VARCHAR(32), tag38 VARCHAR(32), tag39 VARCHAR(32),
-            tag40 VARCHAR(32), tag41 VARCHAR(32), tag44 VARCHAR(32), tag74 VARCHAR(32), tag84 VARCHAR(32),
-            tag91 VARCHAR(32), tag97 VARCHAR(32), tag102 VARCHAR(32), tag103 VARCHAR(32), tag104 VARCHAR(32),
-            tag105 VARCHAR(32), tag106 VARCHAR(32), tag2 VARCHAR(32), tag34 VARCHAR(32), tag36 VARCHAR(32),
-            tag70 VARCHAR(32), tag72 VARCHAR(32)
+        Time VARCHAR(32), tag100 VARCHAR(32), tag8 VARCHAR(32), tag17 VARCHAR(32), tag22 VARCHAR(32),
+        tag24 VARCHAR(32), tag25 VARCHAR(32), tag29 VARCHAR(32), tag38 VARCHAR(32), tag39 VARCHAR(32),
+        tag40 VARCHAR(32), tag41 VARCHAR(32), tag44 VARCHAR(32), tag74 VARCHAR(32), tag84 VARCHAR(32),
+        tag91 VARCHAR(32), tag97 VARCHAR(32), tag102 VARCHAR(32), tag103 VARCHAR(32), tag104 VARCHAR(32),
+        tag105 VARCHAR(32), tag106 VARCHAR(32), tag2 VARCHAR(32), tag34 VARCHAR(32), tag36 VARCHAR(32),
+        tag70 VARCHAR(32), tag72 VARCHAR(32)
     ) AS p
 ),
 
@@ -49,10 +50,11 @@ Measured AS (
         TRY_CAST(Time AS DATETIME2(6)) AS WindowEnd,
         ROW_NUMBER() OVER (
             PARTITION BY TRY_CAST(Time AS DATETIME2(6))
-            ORDER BY Address DESC, tag100 DESC, tag8 DESC, tag17 DESC, tag22 DESC, tag24 DESC, tag25 DESC, tag29 DESC, tag38 DESC,
-                tag39 DESC, tag40 DESC, tag41 DESC, tag44 DESC, tag74 DESC, tag84 DESC, tag91 DESC, tag97 DESC,
-                tag102 DESC, tag103 DESC, tag104 DESC, tag105 DESC, tag106 DESC, tag2 DESC, tag34 DESC, tag36 DESC,
-                tag70 DESC, tag72 DESC
+            ORDER BY
+                Address DESC, tag100 DESC, tag8 DESC, tag17 DESC, tag22 DESC, tag24 DESC, tag25 DESC, tag29 DESC,
+                tag38 DESC, tag39 DESC, tag40 DESC, tag41 DESC, tag44 DESC, tag74 DESC, tag84 DESC, tag91 DESC,
+                tag97 DESC, tag102 DESC, tag103 DESC, tag104 DESC, tag105 DESC, tag106 DESC, tag2 DESC, tag34 DESC,
+                tag36 DESC, tag70 DESC, tag72 DESC
         ) AS Copy
     FROM Written
 )

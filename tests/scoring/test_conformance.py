@@ -41,6 +41,9 @@ def every_problem(of: Contract, text: Callable[[str], str]) -> list[str]:
     place = f"scoring/{of.problem}"
     prepare = f"{place}/{preparation.FILE}"
     found = preparation.preparation_problems(of, text("prepare.sql"), file=prepare, source=files_of(of.problem))
+    if (problems.ROOT / of.problem / preparation.TABLE_FILE).is_file():
+        table = text(preparation.TABLE_FILE)
+        found += preparation.preparation_problems(of, table, file=f"{place}/{preparation.TABLE_FILE}")
     if of.event is not None:
         outputs = compile_query(text("query.asaql")).outputs
         found += query_problems(of, outputs, file=f"{place}/query.asaql")
@@ -192,6 +195,8 @@ IN_A_FILE = [
     ("plant", "prepare.sql", "tag8 VARCHAR(32)", "tag208 VARCHAR(32)",
      "source 2: column tag208 is not in the files"),
     ("plant", "prepare.sql", "tag8 VARCHAR(32)", "tag8 FLOAT", "source 1: column tag8 is double, expected string"),
+    ("plant", "prepare_table.sql", "AS FLOAT) AS tag106", "AS BIGINT) AS tag106",
+     "column tag106 is int64, expected double"),
     ("plant", "model.py", '"Score"', '"Distance"', "column Distance is in no row of the contract"),
     ("plant", "train.py", '"WindowEnd"', '"Time"', "column Time is in no row of the contract"),
 ]  # fmt: skip

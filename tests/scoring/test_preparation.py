@@ -10,7 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from factory_engine.expressions import Scope, evaluate
-from sql_engine import Principal, SqlError, query
+from sql_engine import Principal, Server, SqlError, query
 from sql_engine.folder import FolderStorage
 
 from scoring import preparation, problems
@@ -164,6 +164,36 @@ def test_every_measurement_of_the_files_becomes_the_row_that_training_reads(lake
     first = datetime(*map(int, days[0].parts), tzinfo=UTC)  # type: ignore[misc]
     expected = source.features(measured, first, first + timedelta(days=len(days)))
     assert pa.concat_tables(rows).equals(expected.cast(rows[0].schema))
+
+
+def test_a_table_of_text_becomes_the_same_rows_as_files(measured, tmp_path):
+    day = datetime(2018, 1, 2, tzinfo=UTC)
+    written = measured.filter(pa.array([time.startswith("2018-01-02") for time in measured["Time"].to_pylist()]))
+    late = pa.Table.from_pylist([written.slice(3, 1).to_pylist()[0] | {"tag100": "7.5"}], schema=written.schema)
+    bad = pa.Table.from_pylist([written.slice(4, 1).to_pylist()[0] | {"Time": "yesterday"}], schema=written.schema)
+    columns = ", ".join(f"{name} NVARCHAR(32) NULL" for name in source.FILE_COLUMNS)
+    with Server(tmp_path, admins=[CALLER.id]) as server:
+        server.create_database("plant")
+        server.execute(
+            "plant", f"CREATE TABLE dbo.measurements (Loaded DATETIME2(3) NOT NULL, {columns})", principal=CALLER
+        )
+        for hour, rows in enumerate((written, late, bad), start=12):
+            fill(server, rows, day + hour * HOUR)
+        template = preparation.text("plant", preparation.TABLE_FILE)
+        text = preparation.statement(template, lake="none", start=day, end=day + 24 * HOUR)
+        found = pa.table(server.read("plant", text, principal=CALLER))
+    assert found["WindowEnd"].null_count == 1
+    rows = [row for row in found.to_pylist() if row["WindowEnd"] is not None]
+    expected = source.features(measured, day, day + 24 * HOUR).to_pylist()
+    expected[3]["tag100"] = 7.5
+    assert rows == [row | {"WindowEnd": row["WindowEnd"].replace(tzinfo=None)} for row in expected]
+
+
+def fill(server: Server, rows: pa.Table, loaded: datetime) -> None:
+    """Load rows of text as a data owner would, all at once."""
+    given = [[f"'{loaded:%Y-%m-%dT%H:%M:%S}'", *(f"N'{value}'" for value in row.values())] for row in rows.to_pylist()]
+    values = ", ".join(f"({', '.join(row)})" for row in given)
+    server.execute("plant", f"INSERT INTO dbo.measurements VALUES {values}", principal=CALLER)
 
 
 def test_the_hours_of_a_day_are_the_day(lake):
