@@ -36,11 +36,9 @@ class Model:
         reasons = np.full(table.num_rows, None, dtype=object)
         for name in TEXT_TAGS:
             reasons[np.isinf(table[name].to_numpy())] = f"{name} is infinite"
-        for row, device, sensor in zip(
-            range(table.num_rows), table["DeviceId"].to_pylist(), table["SensorId"].to_pylist(), strict=True
-        ):
-            if (device, sensor) != (DEVICE, SENSOR):
-                reasons[row] = f"no model for device {device}, sensor {sensor}"
+        other = (table["DeviceId"].to_numpy() != DEVICE) | (table["SensorId"].to_numpy() != SENSOR)
+        for row in np.flatnonzero(other):
+            reasons[row] = f"no model for device {table['DeviceId'][row]}, sensor {table['SensorId'][row]}"
         return reasons
 
     def predict(self, table: pa.Table) -> pa.Table:

@@ -1,8 +1,9 @@
 """The measured data of `plant` as a data lake would hold it, and as feature rows for training.
 
-    python -m scoring.plant.source --csv real_process_data.csv --output DIR                 # files of the lake
-    python -m scoring.plant.source --csv … --output DIR --as features --until 2018-01-01    # history for training
-    python -m scoring.plant.source --csv … --output DIR --as truth                          # rows of the known fault
+    python -m scoring.plant.source --csv real_process_data.csv --output DIR    # files of the lake, all days
+    python -m scoring.plant.source --csv … --output DIR --as history           # feature rows to train on: before 2018
+    python -m scoring.plant.source --csv … --output DIR --as held-back         # feature rows after that
+    python -m scoring.plant.source --csv … --output DIR --as truth             # keys of those in the known fault
 
 The lake's files hold every tag as the text that the plant's historian wrote, in a folder per day, `yyyy/MM/dd`:
 
@@ -37,6 +38,8 @@ FILE_COLUMNS = ("Time", *(f"tag{number}" for number in range(108)))
 """Columns of the lake's files, all text. In the package's file the first has no name."""
 FIRST = datetime(2017, 12, 24, 12, tzinfo=UTC)
 """The first half day is left out of training, as in the package's notebook."""
+UNTIL = datetime(2018, 1, 1, tzinfo=UTC)
+"""Training ends before this; what follows is held back, and holds the fault."""
 FAULT = (datetime(2018, 1, 2, 6, tzinfo=UTC), datetime(2018, 1, 2, 9, tzinfo=UTC))
 """First and last measurement of the one known fault. It is told by the package's notebook, not by the data."""
 ROWS_A_FILE = 12
@@ -93,6 +96,16 @@ def truth(rows: pa.Table) -> pa.Table:
     return rows.filter(pa.array(faulty)).select(list(CONTRACT.feature.key))
 
 
+def history(measured: pa.Table) -> pa.Table:
+    """The feature rows to train on."""
+    return features(measured, FIRST, UNTIL)
+
+
+def held_back(measured: pa.Table) -> pa.Table:
+    """The feature rows that training does not see."""
+    return features(measured, UNTIL)
+
+
 def write_lake(measured: pa.Table, folder: Path, *, rows_a_file: int = ROWS_A_FILE) -> int:
     """Write the files of every day below a new folder, whole or not at all; how many there are."""
     return _whole(folder, (part for day in _days(measured) for part in _day_files(*day, rows_a_file)))
@@ -144,22 +157,22 @@ def _moment(moment: datetime) -> np.datetime64:
     return np.datetime64(moment.astimezone(UTC).replace(tzinfo=None), "us")
 
 
+_KINDS = {"history": history, "held-back": held_back, "truth": lambda measured: truth(held_back(measured))}
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m scoring.plant.source", description="The measured data of plant")
     parser.add_argument("--csv", type=Path, required=True, help="real_process_data.csv of the package bibmon")
     parser.add_argument("--output", type=Path, required=True, help="folder to make")
-    parser.add_argument("--as", dest="kind", choices=("lake", "features", "truth"), default="lake")
+    parser.add_argument("--as", dest="kind", choices=("lake", *_KINDS), default="lake")
     parser.add_argument("--rows-a-file", type=int, default=ROWS_A_FILE, help="measurements in a small file of the lake")
-    parser.add_argument("--until", type=datetime.fromisoformat, help="features: before this day (UTC)")
     options = parser.parse_args(arguments)
-    until = options.until.replace(tzinfo=UTC) if options.until else None
     try:
         measured = read(options.csv)
         if options.kind == "lake":
             count = write_lake(measured, options.output, rows_a_file=options.rows_a_file)
         else:
-            rows = features(measured, FIRST, until)
-            rows = truth(rows) if options.kind == "truth" else rows
+            rows = _KINDS[options.kind](measured)
             count = _whole(options.output, iter([(f"{options.kind}.parquet", rows)]))
     except SourceError as error:
         print(error, file=sys.stderr)

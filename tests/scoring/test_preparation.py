@@ -222,6 +222,17 @@ def test_a_measurement_delivered_again_replaces_the_earlier_one_and_a_bad_time_i
     assert PLANT.feature.column("tag102").nullable is False, "the scorer rejects such a row"
 
 
+@pytest.mark.parametrize(("kind", "rows"), [("history", 2160), ("held-back", 865), ("truth", 37)])
+def test_the_command_writes_what_training_and_comparison_read(kind, rows, tmp_path, capsys):
+    package, name = source.PACKAGE
+    file = next(file for file in importlib.metadata.files(package) or [] if file.name == name).locate()
+    arguments = ["--csv", str(file), "--output", str(tmp_path / "out"), "--as", kind]
+    assert source.main(arguments) == 0
+    assert pq.read_table(tmp_path / "out" / f"{kind}.parquet").num_rows == rows
+    assert source.main(arguments) == 1
+    assert "out: is there already" in capsys.readouterr().err
+
+
 def test_data_of_another_form_and_a_place_that_is_taken_are_refused_by_name(tmp_path, measured):
     (tmp_path / "other.csv").write_text("a,b\n1,2\n", "utf-8")
     with pytest.raises(source.SourceError, match=r"other\.csv: found 2 columns, a, b …; expected a column of times"):

@@ -87,8 +87,7 @@ def soft_sensor(measured, tmp_path_factory) -> Path:
     from scoring.training import read_history
 
     folder = tmp_path_factory.mktemp("model")
-    rows = source.features(measured, source.FIRST, datetime(2018, 1, 1, tzinfo=UTC))
-    pq.write_table(rows, folder / "history.parquet")
+    pq.write_table(source.history(measured), folder / "history.parquet")
     train.train(read_history(folder / "history.parquet", CONTRACT), folder / "plant")
     return folder / "plant"
 

@@ -1,7 +1,6 @@
 """Two models on the same held-back rows: the verdict, its reasons, and what cannot be compared."""
 
 import json
-from datetime import UTC, datetime
 
 import numpy as np
 import pyarrow as pa
@@ -18,7 +17,7 @@ from scoring.training import feature_table, parquet
 
 @pytest.fixture(scope="module")
 def held_back(measured) -> pa.Table:
-    return source.features(measured, datetime(2018, 1, 1, tzinfo=UTC))
+    return source.held_back(measured)
 
 
 @pytest.fixture(scope="module")

@@ -2,7 +2,6 @@
 
 import json
 import shutil
-from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -18,13 +17,11 @@ from scoring.plant import model, source, train
 from scoring.plant.contract import CONTRACT, NUMBER_TAGS, TEXT_TAGS
 from scoring.training import TrainingError, feature_table, read_history
 
-NEW_YEAR = datetime(2018, 1, 1, tzinfo=UTC)
-
 
 @pytest.fixture(scope="module")
 def after(measured) -> pa.Table:
     """The rows that training never saw: 2018, with the fault."""
-    return source.features(measured, NEW_YEAR)
+    return source.held_back(measured)
 
 
 @pytest.fixture(scope="module")
@@ -37,8 +34,7 @@ def found(soft_sensor, after) -> pd.DataFrame:
 
 @pytest.fixture
 def history(measured) -> pd.DataFrame:
-    table = source.features(measured, source.FIRST, NEW_YEAR)
-    return table.to_pandas()
+    return source.history(measured).to_pandas()
 
 
 def test_the_known_fault_is_37_measurements_of_one_morning(after):
