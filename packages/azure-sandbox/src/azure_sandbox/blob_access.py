@@ -43,6 +43,10 @@ class Call:
     headers: dict[str, str]
 
     @property
+    def host(self) -> str:
+        return f"{self.account}.blob.core.windows.net"
+
+    @property
     def container(self) -> str:
         return unquote(self.target.partition("?")[0].strip("/").split("/")[0])
 

@@ -1,6 +1,8 @@
 """The blob client of the sandbox's own services: through the door like everybody's, as the principal it is given."""
 
+import asyncio
 import base64
+import contextlib
 import hashlib
 import hmac
 import ssl
@@ -22,6 +24,7 @@ from azure_sandbox.errors import AzureError
 
 VERSION = "2021-12-02"
 HOST = ".blob.core.windows.net"
+TRIES, AGAIN = 6, (429, 500, 503)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +79,7 @@ class Blobs:
         target.parent.mkdir(parents=True, exist_ok=True)
         partial = target.with_name(target.name + ".part")
         request = self._request(who, "GET", place)
-        response = await self._client.send(request, stream=True)
+        response = await self._answer(request, stream=True)
         try:
             if response.status_code >= 400:
                 await response.aread()
@@ -144,7 +147,7 @@ class Blobs:
         """A request of somebody else's, with the header that says who; the answer as it came, refusals included."""
         headers = {"authorization": authorization, **more.pop("headers", {})}
         request = self._request(self._sandbox.directory.deployer, method, place, headers=headers, **more)
-        return await self._client.send(request)
+        return await self._answer(request)
 
     # Behind the door, for what Resource Manager does itself
 
@@ -168,10 +171,22 @@ class Blobs:
         return response
 
     async def _send(self, who: Principal, method: str, place: Place, **more: Any) -> httpx.Response:
-        response = await self._client.send(self._request(who, method, place, **more))
+        response = await self._answer(self._request(who, method, place, **more))
         if response.status_code >= 400:
             raise _error(response)
         return response
+
+    async def _answer(self, request: httpx.Request, *, stream: bool = False) -> httpx.Response:
+        """What Azure's services do among themselves: a busy, failing or cut answer is asked for again."""
+        for attempt in range(TRIES):
+            last = attempt == TRIES - 1
+            with contextlib.suppress(*(() if last else (httpx.TransportError,))):
+                response = await self._client.send(request, stream=stream)
+                if last or response.status_code not in AGAIN:
+                    return response
+                await response.aclose()
+            await asyncio.sleep(0.1 * 2**attempt)
+        raise AssertionError
 
     def _request(
         self, who: Principal, method: str, place: Place, *, query: Mapping[str, str] | None = None,

@@ -86,6 +86,27 @@ def status(context: typer.Context) -> None:
 
 
 @app.command()
+def faults(
+    context: typer.Context,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same faults.")] = 0,
+    throttle: Annotated[float, typer.Option(help="Share of requests answered 429 (storage: 503).")] = 0,
+    conflict: Annotated[float, typer.Option(help="Share of Resource Manager's writes answered 409.")] = 0,
+    error: Annotated[float, typer.Option(help="Share of requests answered 500.")] = 0,
+    cut: Annotated[float, typer.Option(help="Share of requests whose connection is cut.")] = 0,
+    slow: Annotated[float, typer.Option(help="Seconds that provisioning takes more.")] = 0,
+    service: Annotated[str, typer.Option(help="arm, blob, dfs, eventhubs, ml, or a namespace. Default: all.")] = "",
+    off: Annotated[bool, typer.Option("--off", help="End all faults.")] = False,
+) -> None:
+    """Let Azure fail at random, by seed; without options show how it does."""
+    shares = {"throttle": throttle, "conflict": conflict, "error": error, "cut": cut, "slow": slow}
+    given = {"seed": seed, "service": service, **shares} if any(shares.values()) else None
+    plan = lifecycle.ask(context.obj, "/faults", {} if off else given)
+    on = [f"{name} {plan[name]:g}" for name in shares if plan[name]]
+    place = f" at {plan['service']}" if plan["service"] else ""
+    print(f"Faults    {', '.join(on)}, seed {plan['seed']}{place}" if on else "Faults    none")
+
+
+@app.command()
 def down(context: typer.Context) -> None:
     """Stop the sandbox; its state stays."""
     ran = lifecycle.stop(context.obj)

@@ -4,6 +4,7 @@ import asyncio
 import hmac
 from collections import Counter
 from collections.abc import Awaitable, Callable
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -27,6 +28,8 @@ def application(sandbox: Sandbox, key: str) -> Starlette:
         Route("/clock", control.move_clock, methods=["POST"]),
         Route("/identity", control.identity, methods=["POST"]),
         Route("/status", control.show_status),
+        Route("/faults", control.show_faults, methods=["GET"]),
+        Route("/faults", control.set_faults, methods=["POST"]),
         Route("/msi/token", sandbox.tokens.identity_endpoint),
     ]
     return Starlette(routes=routes)
@@ -86,6 +89,17 @@ class Control:
             "refusals": self._refusals(),
         }
         return JSONResponse(answer | {name: read() for name, read in sandbox.status.items()})
+
+    async def show_faults(self, _: Request) -> Response:
+        return JSONResponse(asdict(self._sandbox.faults.plan))
+
+    async def set_faults(self, request: Request) -> Response:
+        """The fields of a `faults.Plan`; `{}` ends all faults."""
+        try:
+            self._sandbox.faults.set(await request.json())
+        except (ValueError, TypeError) as error:
+            return JSONResponse({"error": str(error)}, 400)
+        return await self.show_faults(request)
 
     def _refusals(self) -> list[dict[str, Any]]:
         """The newest ten; that something is not there (yet) is an answer, no refusal."""

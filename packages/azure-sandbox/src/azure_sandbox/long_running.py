@@ -23,14 +23,14 @@ GOING = {"write": "Updating", "create": "Creating", "delete": "Deleting", "actio
 
 
 class Operations:
-    def __init__(self, store: Store) -> None:
-        self._store = store
+    def __init__(self, store: Store, slow: Callable[[str], float] = lambda _: 0.0) -> None:
+        self._store, self._slow = store, slow
         self._going: dict[str, tuple[float, str]] = {}
         store.execute(TABLE)
 
     def begin(self, resource_id: str, kind: str, location: str, style: str, version: str) -> dict[str, str]:
         """Headers of the answer; `style`: `operation` (Azure-AsyncOperation and Location) or `location`."""
-        until = time.time() + float(self._store.value("settle", 0.1))
+        until = time.time() + float(self._store.value("settle", 0.1)) + self._slow(resource_id)
         name = str(uuid.uuid4())
         self._store.execute("INSERT INTO operations VALUES (?, ?, ?, ?)", (name, resource_id, kind, until))
         self._going[normal(resource_id)] = (until, GOING[kind])

@@ -38,9 +38,17 @@ VERSION = re.compile(r"20\d\d-\d\d-\d\d(-(preview|privatepreview|beta))?|\d{4}-\
 class ResourceManager:
     """Answers every request to management.azure.com, on behalf of a principal whose token was checked before."""
 
-    def __init__(self, store: Store, clock: Clock, directory: Directory, access: Access) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        directory: Directory,
+        access: Access,
+        slow: Callable[[str], float] = lambda _: 0.0,
+    ) -> None:
+        """`slow`: by how many seconds an operation on a resource takes longer than usual."""
         self.world = World(store=store, clock=clock, directory=directory, access=access)
-        self._operations = Operations(store)
+        self._operations = Operations(store, slow)
         self._actions: dict[tuple[str, str], Handler] = {}
         self._collections: dict[str, Handler] = {}
         self._writer = Writer(self.world, self._operations)

@@ -10,7 +10,6 @@ import secrets
 import signal
 import socket
 import sys
-import uuid
 from collections.abc import AsyncIterator
 from datetime import datetime
 from pathlib import Path
@@ -28,6 +27,8 @@ from azure_sandbox.clock import Clock
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Directory
 from azure_sandbox.environment import write_pulumi_script
+from azure_sandbox.errors import AzureError
+from azure_sandbox.faults import Faults
 from azure_sandbox.processes import free_port
 from azure_sandbox.proxy import Proxy
 from azure_sandbox.resource_manager import ResourceManager
@@ -50,6 +51,7 @@ def build(state: Path, *, clock: str | None = None, speed: float | None = None) 
     ticking = Clock(store)
     directory = Directory(store)
     access = Access(store, ticking, directory)
+    faults = Faults(store)
     certificates = Certificates(state / "certificates")
     sandbox = Sandbox(
         state=state,
@@ -57,8 +59,9 @@ def build(state: Path, *, clock: str | None = None, speed: float | None = None) 
         clock=ticking,
         directory=directory,
         access=access,
-        manager=ResourceManager(store, ticking, directory, access),
+        manager=ResourceManager(store, ticking, directory, access, slow=faults.slow),
         tokens=Tokens(state / "keys", store, directory),
+        faults=faults,
         azurite=Azurite(state / "azurite", certificates, _secret(state / "keys" / "azurite")),
     )
     return sandbox, certificates
@@ -143,8 +146,7 @@ def _announce(sandbox: Sandbox) -> None:
 
 def _recorder(sandbox: Sandbox) -> Any:
     def refused(method: str, target: str, message: str) -> None:
-        entry = {"id": str(uuid.uuid4()), "at": sandbox.clock.stamp(), "method": method, "host": target, "path": ""}
-        sandbox.store.record(entry | {"status": 403, "code": "HostNotAllowed", "message": message})
+        sandbox.note(AzureError(403, "HostNotAllowed", message), method=method, host=target, path="")
 
     return refused
 

@@ -116,9 +116,9 @@ class StreamAnalytics:
             self._note(job, last | {"jobState": "Degraded" if run.problem else "Running"})
 
     def _log_problem(self, run: Run, now: datetime) -> None:
-        entry = {"id": f"{run.plan.guid}-{now.timestamp()}", "at": self._sandbox.clock.stamp(), "method": "STREAM"}
-        path = {"host": "", "path": run.plan.job_id, "principal": run.plan.principal_id}
-        self._sandbox.store.record(entry | path | {"status": 403, "code": "StreamProblem", "message": run.problem})
+        error = AzureError(403, "StreamProblem", run.problem)
+        place = {"method": "STREAM", "host": "", "path": run.plan.job_id}
+        self._sandbox.note(error, who=run.plan.principal_id, request_id=f"{run.plan.guid}-{now.timestamp()}", **place)
 
     def _run(self, job: dict[str, Any], *, starting: bool = True) -> Run:
         return Run(self._sandbox, self._log, self._blobs, plan_of(self._sandbox, job, starting=starting))

@@ -1,5 +1,6 @@
 """The HTTPS listener for everything but blobs: the host name decides which service answers."""
 
+import asyncio
 import json
 import re
 import traceback
@@ -11,6 +12,7 @@ from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
+from starlette.types import Receive, Scope, Send
 
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
@@ -48,10 +50,15 @@ class Web:
         host = request.headers.get("host", "").split(":")[0].lower()
         request_id = str(uuid.uuid4())
         handler = next((h for suffix, h in self.hosts.items() if host == suffix or host.endswith("." + suffix)), None)
+        fault = self._sandbox.faults.draw(host, request.method, request.url.path)
         try:
             if handler is None:
                 raise AzureError(404, "HostNotServed", f"This sandbox serves nothing at '{host}'.")
+            if fault and fault.cut != "after":
+                raise fault.error
             response = await handler(request)
+            if fault:
+                raise fault.error
         except AzureError as error:
             self._note(request, request_id, host, error)
             response = _refusal(error)
@@ -62,22 +69,13 @@ class Web:
             self._note(request, request_id, host, error)
             response = _refusal(error)
         response.headers.setdefault("x-ms-request-id", request_id)
-        return response
+        return _Cut() if fault and fault.cut else response
 
     def _note(self, request: Request, request_id: str, host: str, error: AzureError) -> None:
         principal = getattr(request.state, "principal", None)
-        entry = {
-            "id": request_id,
-            "at": self._sandbox.clock.stamp(),
-            "principal": principal.name if principal else None,
-            "method": request.method,
-            "host": host,
-            "path": request.url.path,
-            "status": error.status,
-            "code": error.code,
-            "message": "; ".join([error.message, *(d["message"] for d in error.details if "message" in d)]),
-        }
-        self._sandbox.store.record(entry)
+        who = principal.name if principal else None
+        place = {"method": request.method, "host": host, "path": request.url.path}
+        self._sandbox.note(error, who=who, request_id=request_id, **place)
 
     async def _resource_manager(self, request: Request) -> Response:
         principal = identify(self._sandbox, request, ARM)
@@ -92,6 +90,16 @@ class Web:
         if answer is None or request.method == "HEAD":
             return Response(status_code=status, headers=headers)
         return JSONResponse(answer, status, headers=headers)
+
+
+class _Cut(Response):
+    """No answer: the connection is closed."""
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        while hasattr(send, "__closure__") and send.__closure__:  # starlette's wrapper around the server's own function
+            send = next(c.cell_contents for c in send.__closure__ if getattr(c.cell_contents, "__name__", "") == "send")
+        send.__self__.transport.abort()  # type: ignore[attr-defined]  # ASGI itself has no word for it
+        await asyncio.sleep(0)
 
 
 def _refusal(error: AzureError) -> Response:
