@@ -67,6 +67,11 @@ class Access:
                 return f"'{role.name}' of {name} at {where} takes effect in {wait:.0f} s" if wait > 0 else "allowed"
         return f"no role assignment of {name} grants {action} at {scope}"
 
+    def seconds_until_active(self, assignment: dict[str, Any]) -> float:
+        """Below 0 once an assignment has taken effect."""
+        created = datetime.fromisoformat(assignment["properties"]["createdOn"])
+        return (created + self._delay() - self._clock.now()).total_seconds()
+
     def role(self, definition_id: str) -> Role | None:
         """A built-in role, or one that was declared, by the last segment of its id."""
         name = name_of(definition_id).lower()

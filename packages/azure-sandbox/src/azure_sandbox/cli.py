@@ -6,6 +6,7 @@ import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, Any
+from urllib.parse import quote
 
 import typer
 
@@ -74,15 +75,22 @@ def status(context: typer.Context) -> None:
         raise typer.Exit(1)
     shown = lifecycle.ask(state, "/status")
     print(f"Sandbox   {state}, process {found['pid']}, proxy http://127.0.0.1:{found['proxy']}")
+    print(f"Page      http://127.0.0.1:{found['control']}/")
     _print_clock(shown.pop("clock"))
     refusals = shown.pop("refusals")
     for title, content in shown.items():
         _print_section(title, content)
     print("Refusals" if refusals else "Refusals  none")
     for entry in refusals:
-        request = f"{entry['method']} {entry['host'] or ''}{entry['path']}"
-        print(f"  {entry['at'][:19]}  {entry['status']} {entry['code']}  {entry['principal'] or '-'}  {request}")
-        print(f"      {entry['message']}  [{entry['id']}]")
+        _print_request(entry)
+
+
+@app.command()
+def request(
+    context: typer.Context, id: Annotated[str, typer.Argument(help="As in the header x-ms-request-id.")]
+) -> None:
+    """Show a request by the id that Azure's answer carried: who asked, for what, and why it was refused."""
+    _print_request(lifecycle.ask(context.obj, f"/requests/{quote(id, safe='')}"))
 
 
 @app.command()
@@ -163,6 +171,12 @@ def _seconds(text: str) -> float:
 
 def _print_clock(clock: dict[str, Any]) -> None:
     print(f"Clock     {clock['now'][:19]}Z at speed {clock['speed']:g}")
+
+
+def _print_request(entry: dict[str, Any]) -> None:
+    request = f"{entry['method']} {entry['host'] or ''}{entry['path']}"
+    print(f"  {entry['at'][:19]}  {entry['status']} {entry['code'] or ''}  {entry['principal'] or '-'}  {request}")
+    print(f"      {entry['message'] or 'allowed'}  [{entry['id']}]")
 
 
 def _print_section(title: str, content: Any) -> None:

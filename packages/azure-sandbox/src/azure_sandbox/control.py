@@ -10,9 +10,10 @@ from typing import Any
 
 from starlette.applications import Starlette
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
 
+from azure_sandbox import inside
 from azure_sandbox.access import ASSIGNMENTS
 from azure_sandbox.context import Sandbox
 
@@ -28,6 +29,8 @@ def application(sandbox: Sandbox, key: str) -> Starlette:
         Route("/clock", control.move_clock, methods=["POST"]),
         Route("/identity", control.identity, methods=["POST"]),
         Route("/status", control.show_status),
+        Route("/", control.show_page),
+        Route("/requests/{id}", control.show_request),
         Route("/faults", control.show_faults, methods=["GET"]),
         Route("/faults", control.set_faults, methods=["POST"]),
         Route("/msi/token", sandbox.tokens.identity_endpoint),
@@ -90,6 +93,16 @@ class Control:
         }
         return JSONResponse(answer | {name: read() for name, read in sandbox.status.items()})
 
+    async def show_page(self, request: Request) -> Response:
+        return HTMLResponse(inside.page(self._sandbox, refused="refused" in request.query_params))
+
+    async def show_request(self, request: Request) -> Response:
+        """The entry of the request log under an id that Azure's answer carried (x-ms-request-id)."""
+        found = inside.found(self._sandbox, request.path_params["id"])
+        if found is None:
+            return JSONResponse({"error": f"no request '{request.path_params['id']}' is in the log"}, 404)
+        return JSONResponse(found)
+
     async def show_faults(self, _: Request) -> Response:
         return JSONResponse(asdict(self._sandbox.faults.plan))
 
@@ -103,11 +116,10 @@ class Control:
 
     def _refusals(self) -> list[dict[str, Any]]:
         """The newest ten; that something is not there (yet) is an answer, no refusal."""
-        shown, directory = [], self._sandbox.directory
+        shown: list[dict[str, Any]] = []
         for entry in self._sandbox.store.requests(refused=True):
             if (entry["status"], entry["method"]) not in ((404, "GET"), (404, "HEAD")) and len(shown) < 10:
-                who = directory.find(entry["principal"])
-                shown.append(entry | {"principal": who.name if who else entry["principal"]})
+                shown.append(inside.named(self._sandbox, entry))
         return shown
 
     def _clock(self) -> dict[str, Any]:
