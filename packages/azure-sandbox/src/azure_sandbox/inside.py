@@ -61,12 +61,13 @@ def _resource(resource: Mapping[str, Any]) -> tuple[str, ...]:
 def _role(sandbox: Sandbox, assignment: dict[str, Any]) -> tuple[str, ...]:
     properties = assignment["properties"]
     who, role = sandbox.directory.find(properties["principalId"]), sandbox.access.role(properties["roleDefinitionId"])
+    scope = parent_of(assignment["id"])
     wait = sandbox.access.seconds_until_active(assignment)
     name = role.name if role else properties["roleDefinitionId"]
     return (
         who.name if who else f"{properties['principalId']} (gone)",
         f"{name}, takes effect in {wait:.0f} s" if wait > 0 else name,
-        parent_of(assignment["id"]),
+        scope.partition("/providers/Microsoft.")[2] or scope,
     )
 
 

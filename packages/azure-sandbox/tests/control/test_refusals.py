@@ -1,8 +1,11 @@
 """Each kind of mistake that Azure refuses is refused, with Azure's status and code, in words that name the place."""
 
+import os
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
+import refusals
 from arm_world import HERE, Arm, guid
 from azure_sandbox.access import Access
 from azure_sandbox.resource_manager import ResourceManager
@@ -87,9 +90,18 @@ def model_of(arm: Arm, short: str) -> str | None:
     return LIKE.get(parts[-2]) or (WS if parts[0] == "ml" and len(parts) == 2 else None)
 
 
+@pytest.fixture(scope="module")
+def seen() -> Iterator[list[str]]:
+    """The rows of docs/refusals.md that this run saw."""
+    rows: list[str] = []
+    yield rows
+    if os.environ.get("REFUSALS") == "write":
+        refusals.FILE.write_text(refusals.document(rows), "utf-8")
+
+
 @pytest.mark.parametrize(("short", "change", "status", "code", "part"), PUTS)
 def test_a_wrong_put_is_refused(
-    arm: Arm, short: str, change: dict[str, Any], status: int, code: str, part: str
+    arm: Arm, short: str, change: dict[str, Any], status: int, code: str, part: str, seen: list[str]
 ) -> None:
     like = model_of(arm, short)
     change = {k: arm.id("st/lake") if v == "HNS" else v for k, v in change.items()}
@@ -98,7 +110,20 @@ def test_a_wrong_put_is_refused(
     found = arm.refused("PUT", short, body)
     assert found[:2] == (status, code), found
     assert part in found[2]
+    seen.append(refusals.row(arm.id(short), change, *found[:3]))
+    if os.environ.get("REFUSALS") != "write":
+        stale = "docs/refusals.md is stale: REFUSALS=write pytest packages/azure-sandbox/tests/control/test_refusals.py"
+        assert seen[-1] in refusals.FILE.read_text("utf-8").splitlines(), stale
     assert arm.call("GET", short)[:2] == before, "a refusal leaves nothing half-written"
+
+
+def test_the_document_says_what_the_rules_say() -> None:
+    if os.environ.get("REFUSALS") == "write":
+        pytest.skip("it is being written")
+    written = refusals.FILE.read_text("utf-8")
+    bodies = written.partition("## Bodies")[2].partition("\n## Names")[0].strip().splitlines()[2:]
+    assert len(bodies) == len(PUTS)
+    assert written == refusals.document(bodies)
 
 
 def test_names_are_taken_in_all_of_azure(arm: Arm) -> None:
