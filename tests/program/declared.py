@@ -1,5 +1,6 @@
 """The real program under Pulumi's mocks: what it declares, stack by stack."""
 
+import asyncio
 import functools
 import runpy
 from collections.abc import Mapping
@@ -90,7 +91,15 @@ def declare(stack: str, **changes: str) -> list[Declared]:
 @functools.cache
 def _declare(stack: str, changes: tuple[tuple[str, str], ...]) -> list[Declared]:
     mocks = Recorder()
+    asyncio.set_event_loop(_loop())
     pulumi.runtime.set_mocks(mocks, project="batch-scoring", stack=stack, preview=False)
     pulumi.runtime.set_all_config(configuration(stack, **dict(changes)))
     pulumi.runtime.test(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__") and None)()
     return mocks.seen
+
+
+@functools.cache
+def _loop() -> asyncio.AbstractEventLoop:
+    """The SDK takes the thread's current loop, and another test's asyncio.run() leaves none. It stays open: the mocks
+    answer on its threads, which keep loops of their own."""
+    return asyncio.new_event_loop()
