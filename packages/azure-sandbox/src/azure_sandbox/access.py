@@ -57,14 +57,16 @@ class Access:
         raise AzureError(403, "AuthorizationFailed", message)
 
     def explain(self, principal_id: str, action: str, scope: str, *, data: bool = False) -> str:
-        """For the sandbox's own log: the name, and whether a fitting assignment has not taken effect yet."""
+        """Why it is not allowed, '' when it is: the name, and whether a fitting assignment has not taken effect yet."""
+        if self.allows(principal_id, action, scope, data=data):
+            return ""
         who = self._directory.find(principal_id)
         name = who.name if who else principal_id
         above, now = set(scopes_of(scope)), self._clock.now()
         for where, role, since in self._current().get(principal_id.lower(), ()):
             if where in above and grants(role, action, data):
                 wait = (since + self._delay() - now).total_seconds()
-                return f"'{role.name}' of {name} at {where} takes effect in {wait:.0f} s" if wait > 0 else "allowed"
+                return f"'{role.name}' of {name} at {where} takes effect in {wait:.0f} s"
         return f"no role assignment of {name} grants {action} at {scope}"
 
     def seconds_until_active(self, assignment: dict[str, Any]) -> float:

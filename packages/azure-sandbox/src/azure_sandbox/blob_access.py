@@ -117,8 +117,7 @@ class BlobAccess:
 
     def _require(self, principal_id: str, need: Need, account: dict[str, Any], code: str) -> None:
         scope = f"{account['id']}/blobServices/default/containers/{need.container}" if need.container else account["id"]
-        if not self._sandbox.access.allows(principal_id, need.action, scope, data=need.data):
-            reason = self._sandbox.access.explain(principal_id, need.action, scope, data=need.data)
+        if reason := self._sandbox.access.explain(principal_id, need.action, scope, data=need.data):
             raise AzureError(403, code, MISMATCH, details=[{"message": reason}])
 
 

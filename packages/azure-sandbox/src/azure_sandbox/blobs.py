@@ -3,12 +3,13 @@
 import asyncio
 import base64
 import contextlib
+import functools
 import hashlib
 import hmac
 import ssl
 import time
 import xml.etree.ElementTree as ElementTree
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -96,23 +97,9 @@ class Blobs:
 
     async def list(self, who: Principal, place: Place) -> AsyncIterator[tuple[str, int]]:
         """(path, size) of each blob whose path starts with the place's; markers of folders are left out."""
-        marker = ""
-        while True:
-            query = {
-                "restype": "container",
-                "comp": "list",
-                "include": "metadata",
-                "prefix": place.path,
-                "marker": marker,
-            }
-            top = Place(account=place.account, container=place.container)
-            answer = ElementTree.fromstring((await self._send(who, "GET", top, query=query)).content)  # noqa: S314
-            for blob in answer.iterfind("./Blobs/Blob"):
-                if (blob.findtext("./Metadata/hdi_isfolder") or "").lower() != "true":
-                    yield blob.findtext("Name") or "", int(blob.findtext("./Properties/Content-Length") or 0)
-            marker = answer.findtext("NextMarker") or ""
-            if not marker:
-                return
+        async for blob in listed(functools.partial(self._send, who), place):
+            if (blob.findtext("./Metadata/hdi_isfolder") or "").lower() != "true":
+                yield blob.findtext("Name") or "", int(blob.findtext("./Properties/Content-Length") or 0)
 
     async def link(self, who: Principal, place: Place, permissions: str, days: float = 1) -> str:
         """A URL with a user delegation SAS of this principal: it can do no more than the principal may.
@@ -208,6 +195,18 @@ class Blobs:
             token = self._sandbox.tokens.bearer(who, AUDIENCE)
             self._tokens[who.object_id] = (time.time() + 1800, token)
         return {"host": account + HOST, "authorization": token, "x-ms-version": VERSION}
+
+
+async def listed(send: Callable[..., Awaitable[httpx.Response]], place: Place) -> AsyncIterator[ElementTree.Element]:
+    """The entry of each blob whose path starts with the place's; `send`: (method, place, query=…)."""
+    query = {"restype": "container", "comp": "list", "include": "metadata", "prefix": place.path}
+    container, more = Place(account=place.account, container=place.container), {}
+    while more is not None:
+        answer = ElementTree.fromstring((await send("GET", container, query=query | more)).content)  # noqa: S314
+        for blob in answer.iterfind("./Blobs/Blob"):
+            yield blob
+        marker = answer.findtext("NextMarker")
+        more = {"marker": marker} if marker else None
 
 
 def _error(response: httpx.Response) -> AzureError:

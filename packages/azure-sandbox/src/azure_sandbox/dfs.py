@@ -14,7 +14,7 @@ import httpx
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azure_sandbox.blobs import Blobs, Place
+from azure_sandbox.blobs import Blobs, Place, listed
 from azure_sandbox.errors import AzureError
 from azure_sandbox.web import Web
 
@@ -132,15 +132,8 @@ class Call:
         return kept
 
     async def _blobs_at(self, place: Place, prefix: str) -> list[ElementTree.Element]:
-        container, marker = Place(account=place.account, container=place.container), "-"
-        found: list[ElementTree.Element] = []
-        while marker:
-            query = {"restype": "container", "comp": "list", "include": "metadata", "prefix": prefix}
-            query |= {"marker": marker} if marker != "-" else {}
-            answer = ElementTree.fromstring((await self._send("GET", container, query=query)).content)  # noqa: S314
-            found += answer.findall("./Blobs/Blob")
-            marker = answer.findtext("NextMarker") or ""
-        return found
+        start = Place(account=place.account, container=place.container, path=prefix)
+        return [blob async for blob in listed(self._send, start)]
 
     async def _send(self, method: str, place: Place, **more: Any) -> httpx.Response:
         authorization = self._request.headers.get("authorization", "")

@@ -108,8 +108,7 @@ class EventHubs:
         except AzureError as error:
             code = "40104" if error.code == "InvalidAuthenticationTokenAudience" else "40103"
             raise AzureError(401, code, f"InvalidToken: {error.message} Resource: '{resource}'.") from None
-        if not self._sandbox.access.allows(principal.object_id, SEND, hub["id"], data=True):
-            reason = self._sandbox.access.explain(principal.object_id, SEND, hub["id"], data=True)
+        if reason := self._sandbox.access.explain(principal.object_id, SEND, hub["id"], data=True):
             message = (
                 f"Unauthorized access. 'Send' claim(s) are required to perform this operation. Resource: '{resource}'."
             )

@@ -99,9 +99,8 @@ class MachineLearning:
         return found
 
     def _require(self, principal: Principal, action: str, scope: str) -> None:
-        if not self._sandbox.access.allows(principal.object_id, action, scope):
+        if reason := self._sandbox.access.explain(principal.object_id, action, scope):
             message = f"Identity(object id: {principal.object_id}) does not have permissions for {action} on {scope}."
-            reason = self._sandbox.access.explain(principal.object_id, action, scope)
             raise AzureError(403, "Forbidden", message, details=[{"message": reason}])
 
     def _record(

@@ -107,8 +107,7 @@ class JobData:
 
     def _require_invoker(self, place: Place) -> None:
         action, scope = f"{BLOBS}/read", self._scope(place)
-        if not self.sandbox.access.allows(self.invoker.object_id, action, scope, data=True):
-            reason = self.sandbox.access.explain(self.invoker.object_id, action, scope, data=True)
+        if reason := self.sandbox.access.explain(self.invoker.object_id, action, scope, data=True):
             message = (
                 f"The invoker {self.invoker.name} may not read {place.url} (AuthorizationPermissionMismatch): {reason}"
             )

@@ -56,7 +56,7 @@ class StreamAnalytics:
         self._runs[normal(job["id"])] = run
         values = {"jobState": "Running", "outputStartMode": mode, "outputStartTime": _iso(start), "etag": None}
         self._note(job, {key: value for key, value in values.items() if value})
-        return 200, None, {}
+        return 202, None, {}
 
     def _begin(self, run: Run, job: dict[str, Any], mode: str, custom: str | None) -> datetime:
         """Returns the time from which on rows are written. Reading goes back by the tolerance: late events count."""
@@ -89,7 +89,7 @@ class StreamAnalytics:
         if run is not None:
             await self._step(run, self._sandbox.clock.now(), final=True)
             self._note(job, {"jobState": "Stopped"})
-        return 200, None, {}
+        return 202, None, {}
 
     async def deleted(self, job: dict[str, Any]) -> None:
         self._runs.pop(normal(job["id"]), None)

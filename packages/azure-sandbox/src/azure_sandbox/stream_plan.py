@@ -100,8 +100,7 @@ def _check_access(sandbox: Sandbox, plan: Plan) -> None:
         what = f"Access to the container of output '{target.alias}'"
         needs.append((what, WRITE, containers[place.account, place.container]))
     for what, action, scope in needs:
-        if not sandbox.access.allows(plan.principal_id, action, scope, data=True):
-            reason = sandbox.access.explain(plan.principal_id, action, scope, data=True)
+        if reason := sandbox.access.explain(plan.principal_id, action, scope, data=True):
             raise AzureError(403, "AuthorizationFailed", f"{what} is not authorized: {reason}.")
 
 

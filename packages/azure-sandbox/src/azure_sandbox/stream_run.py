@@ -134,13 +134,12 @@ class Run:
                 )
 
     def _may_read(self, source: Source) -> bool:
-        allowed = self._sandbox.access.allows(self.plan.principal_id, RECEIVE, source.hub_id, data=True)
-        if not allowed:
-            reason = self._sandbox.access.explain(self.plan.principal_id, RECEIVE, source.hub_id, data=True)
+        reason = self._sandbox.access.explain(self.plan.principal_id, RECEIVE, source.hub_id, data=True)
+        if reason:
             self.problem = f"Input '{source.alias}': access to the Event Hub is not authorized: {reason}"
         elif self.problem.startswith(f"Input '{source.alias}'"):
             self.problem = ""
-        return allowed
+        return not reason
 
     async def _write(self) -> None:
         """What cannot be written stays and is tried again."""

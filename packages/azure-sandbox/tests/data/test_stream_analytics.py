@@ -85,7 +85,13 @@ class Stream:
         return self.world.arm("POST", f"{self.job}/start", {"outputStartMode": "JobStartTime", **body})
 
     def stop(self) -> None:
-        assert self.world.arm("POST", f"{self.job}/stop").status_code == 200
+        """As a client does: accepted, then asked for until it has ended."""
+        answer = self.world.arm("POST", f"{self.job}/stop")
+        assert answer.status_code == 202
+        while answer.status_code == 202:
+            place, _, query = answer.headers["Location"].removeprefix("https://management.azure.com").partition("?")
+            answer = self.world.arm("GET", place, **{"api-version": query.partition("=")[2]})
+        assert answer.status_code == 200
 
     def state(self) -> dict[str, Any]:
         return self.world.arm("GET", self.job).json()["properties"]
