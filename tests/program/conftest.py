@@ -1,9 +1,10 @@
+import asyncio
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
-from .declared import ROOT, STACKS, Declared, declare
+from .declared import ROOT, STACKS, Declared, declare, event_loop
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +25,11 @@ def stack(request: pytest.FixtureRequest, model_folder: Path) -> Iterator[list[D
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(ROOT)
         yield declare(request.param, **named)
+
+
+@pytest.fixture(autouse=True)
+def _with_an_event_loop() -> None:
+    asyncio.set_event_loop(event_loop())
 
 
 @pytest.fixture(autouse=True)

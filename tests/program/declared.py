@@ -91,7 +91,7 @@ def declare(stack: str, **changes: str) -> list[Declared]:
 @functools.cache
 def _declare(stack: str, changes: tuple[tuple[str, str], ...]) -> list[Declared]:
     mocks = Recorder()
-    asyncio.set_event_loop(_loop())
+    asyncio.set_event_loop(event_loop())
     pulumi.runtime.set_mocks(mocks, project="batch-scoring", stack=stack, preview=False)
     pulumi.runtime.set_all_config(configuration(stack, **dict(changes)))
     pulumi.runtime.test(lambda: runpy.run_path(str(ROOT / "__main__.py"), run_name="__main__") and None)()
@@ -99,7 +99,7 @@ def _declare(stack: str, changes: tuple[tuple[str, str], ...]) -> list[Declared]
 
 
 @functools.cache
-def _loop() -> asyncio.AbstractEventLoop:
+def event_loop() -> asyncio.AbstractEventLoop:
     """The SDK takes the thread's current loop, and another test's asyncio.run() leaves none. It stays open: the mocks
     answer on its threads, which keep loops of their own."""
     return asyncio.new_event_loop()
