@@ -98,10 +98,13 @@ def model(shelf: Shelf, folder: Path) -> Version:
 
 
 def registered_model(shelf: Shelf, version: str) -> Version:
-    """A model version that is in the workspace already: nothing is uploaded, nothing is made."""
-    return Version(
-        id=Output.concat(shelf.workspace.workspace_id, f"/models/{shelf.problem}/versions/{version}"), digest=version
-    )
+    """A model version that is in the workspace already: nothing is uploaded, nothing is made.
+
+    Its id is written from names, so that a policy sees it before the workspace is there.
+    """
+    path = f"{shelf.place.names.workspace}/models/{shelf.problem}/versions/{version}"
+    model_id = shelf.place.id_of(f"Microsoft.MachineLearningServices/workspaces/{path}")
+    return Version(id=Output.from_input(model_id), digest=version)
 
 
 def code(shelf: Shelf) -> Version:

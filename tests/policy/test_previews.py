@@ -96,10 +96,6 @@ def test_the_stacks_of_this_project_keep_every_rule(sandbox: Sandbox, tmp_path: 
     assert "BatchDeployment" in previewed.text, previewed.text
 
 
-@pytest.mark.xfail(
-    reason="components/assets.py makes the id of a registered model from the workspace's, which is unknown before the "
-    "first deployment; it is known once it is written from the names, as the upload's record is. Then remove this mark."
-)
 def test_production_keeps_every_rule_with_a_model_that_is_registered_already(sandbox: Sandbox) -> None:
     previewed = project(sandbox, "prod", "batch-scoring:modelVersion=0123456789abcdef", "batch-scoring:modelPath=")
     assert previewed.findings == set(), previewed.text
