@@ -9,8 +9,11 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 
+import factory_engine
 import stream_engine
 
+from components.pipelines import Definitions, Plan
+from scoring import preparation
 from scoring.contract import Contract, query_problems
 
 
@@ -50,6 +53,46 @@ def checked_query(problem: str, *, inputs: Iterable[str], outputs: Iterable[str]
     if problems:
         raise QueryProblems("\n".join(problems))
     return text
+
+
+def checked_preparation(problem: str, *, ingestion: str, containers: Iterable[str], root: Path = Path()) -> str:
+    """The text of the problem's prepare.sql, once it gives the contract's rows and reads a container that is there.
+
+    Raises QueryProblems with every problem, also where the problem has no events and the stack expects some.
+    """
+    file = root / "scoring" / problem / preparation.FILE
+    try:
+        text = file.read_text(encoding="utf-8").replace("\r\n", "\n")
+    except FileNotFoundError as error:
+        raise QueryProblems(f"{file}: there is no such file; every problem prepares its rows") from error
+    contract = contract_of(problem)
+    problems = preparation.preparation_problems(contract, text, file=str(file))
+    if contract.event is None and ingestion != "static":
+        problems.append(f"ingestion: found {ingestion!r}, but problem {problem} has no events; allowed: static")
+    there = sorted(containers)
+    for found in re.finditer(r"dfs\.core\.windows\.net/([a-z0-9-]+)/", text):
+        if found[1] not in there:
+            reads = f"reads the container {found[1]}; with ingestion {ingestion} the lake has {', '.join(there)}"
+            problems.append(f"{file}, {_position(text, found.start(1))}: {reads}")
+    if problems:
+        raise QueryProblems("\n".join(problems))
+    return text
+
+
+def checked_pipelines(plan: Plan, definitions: Definitions) -> Definitions:
+    """The factory's definitions, once the engine that knows its rules finds nothing wrong. Raises QueryProblems."""
+    factory = factory_engine.Factory(
+        name=plan.factory,
+        pipelines={name: {"properties": each} for name, each in definitions.pipelines.items()},
+        datasets={name: {"properties": each} for name, each in definitions.datasets.items()},
+        linked_services={name: {"properties": each} for name, each in definitions.linked_services.items()},
+    )
+    typed = {**definitions.trigger["typeProperties"], "startTime": "2026-01-01T00:00:00Z"}  # Azure's clock says when
+    trigger = {"properties": {**definitions.trigger, "typeProperties": typed}}
+    problems = [*factory_engine.check_factory(factory), *factory_engine.check_trigger("hours", trigger, factory)]
+    if problems:
+        raise QueryProblems("\n".join(str(problem) for problem in problems))
+    return definitions
 
 
 def _aliases(file: Path, text: str, word: str, found: set[str], declared: set[str], kind: str) -> list[str]:
