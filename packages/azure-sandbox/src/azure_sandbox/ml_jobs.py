@@ -31,6 +31,7 @@ class Jobs:
         self._sandbox, self._blobs, self._clusters = sandbox, blobs, clusters
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing = False
+        self.computing: set[str] = set()  # jobs that have their nodes and work, in real time
         sandbox.store.execute(TABLE)
 
     def start(self) -> None:
@@ -64,7 +65,9 @@ class Jobs:
         self._save(record)
         task = asyncio.create_task(self._run(record))
         self._tasks[record["name"]] = task
-        task.add_done_callback(lambda _: self._tasks.pop(record["name"], None))
+        task.add_done_callback(
+            lambda _: (self._tasks.pop(record["name"], None), self.computing.discard(record["name"]))
+        )
 
     def cancel(self, name: str) -> None:
         task = self._tasks.get(name)
@@ -87,6 +90,7 @@ class Jobs:
                 raise JobFailed("UserError", "The compute has no managed identity with which data could be read.")
             self._status(record, "Queued")
             nodes = await self._clusters.acquire(record["compute"], record["instances"])
+            self.computing.add(record["name"])
             self._status(record, "Preparing")
             await self._score(record, data, work)
             outcome, error = "Completed", None

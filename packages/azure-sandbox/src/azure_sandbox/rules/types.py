@@ -91,7 +91,9 @@ def _load() -> dict[str, Type]:
     found: dict[str, Type] = {}
     for name, given in tables.items():
         base = tables.get(given.get("like", ""), {})
-        facts = base | {k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in given.items()}
+        facts: dict[str, Any] = base | {
+            k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in given.items()
+        }
         facts.pop("like", None)
         found[name.lower()] = Type(name=name, **facts)
     return found

@@ -95,7 +95,8 @@ def check_entra_only(world: World, resource_id: str, body: Body, old: Body | Non
     invalid(not isinstance(wanted, bool), "The property 'properties.azureADOnlyAuthentication' must be true or false.")
     admin = world.find(f"{parent_of(resource_id)}/administrators/ActiveDirectory")
     text = "Azure Active Directory only authentication needs a Microsoft Entra administrator of the server."
-    refuse(wanted and admin is None, text, "AadAdminNotConfigured")
+    alone = world.find(parent_of(resource_id)) is not None  # else both are made along with the server
+    refuse(wanted and admin is None and alone, text, "AadAdminNotConfigured")
 
 
 @code("check", f"{SQL}/databases")
@@ -103,7 +104,8 @@ def check_database(world: World, resource_id: str, body: Body, old: Body | None)
     """learn.microsoft.com/azure/azure-sql/database/serverless-tier-overview, high-availability-sla"""
     properties, sku = body["properties"], str(dig(body, "sku.name"))
     text = "Invalid value given for parameter DatabaseName: 'master' is the server's own."
-    invalid(name_of(resource_id).lower() == "master" and old is None, text)
+    alone = old is None and world.find(parent_of(resource_id)) is not None  # not made along with its server
+    invalid(alone and name_of(resource_id).lower() == "master", text)
     serverless = "_s_" in sku.lower()
     pause, least = properties.get("autoPauseDelay"), properties.get("minCapacity")
     text = f"The property '{{}}' is for the serverless compute tier only, not for SKU '{sku}'."
