@@ -6,7 +6,6 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-import requests
 from azure.identity import ManagedIdentityCredential
 from azure.storage.blob import ContainerClient
 from sandbox_world import PLACE, World
@@ -69,7 +68,7 @@ class Conduct:
         ):
             self.put(f"linkedservices/{name}", {"type": kind, "typeProperties": properties})
         text = {"type": "String", "defaultValue": ""}
-        of = {name: text for name in ("container", "folder", "file")}
+        of = dict.fromkeys(("container", "folder", "file"), text)
         location = {key: {"type": "Expression", "value": f"@dataset().{name}"} for key, name in (
             ("container", "container"), ("folderPath", "folder"), ("fileName", "file"))}  # fmt: skip
         for name, kind in (("parquet", "Parquet"), ("csv", "DelimitedText"), ("bytes", "Binary")):
@@ -99,10 +98,10 @@ class Conduct:
         assert answer.status_code == 200, answer.text
         return answer.json()["runId"]
 
-    def run(self, name: str, *activities: Body, parameters: Body | None = None, **more: Any) -> tuple[Body, Body]:
+    def run(self, name: str, *activities: Body, given: Body | None = None, **more: Any) -> tuple[Body, Body]:
         """Runs a pipeline to its end: the run, and its last activity run."""
         self.pipeline(name, *activities, **more)
-        run = self.wait(self.create(name, parameters))
+        run = self.wait(self.create(name, given))
         return run, self.activities(run["runId"])[-1]
 
     def get(self, run_id: str) -> Body:
@@ -180,9 +179,3 @@ def copy(source: Body, sink: Body, given: Body, target: Body, **more: Any) -> Bo
 
 def web(url: str, **properties: Any) -> Body:
     return {"name": "Web", "type": "WebActivity", "typeProperties": {"url": url, "method": "GET", **properties}}
-
-
-def request_as(world: World, audience: str) -> requests.Session:
-    session = requests.Session()
-    session.headers["Authorization"] = f"Bearer {ManagedIdentityCredential().get_token(f'{audience}/.default').token}"
-    return session

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from azure_sandbox import lifecycle
 
-sys.path[:0] = [str(Path(__file__).parent), str(Path(__file__).parent.parent / "data")]
+sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
+sys.path.insert(0, str(Path(__file__).parent))
 from conduct_world import Conduct
 from sandbox_world import World
 
