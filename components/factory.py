@@ -158,7 +158,7 @@ class Conducted(pulumi.ComponentResource):
                 # Azure refuses to change a trigger that runs, and to delete it: pulumi-azure-native 3540.
                 hooks=ResourceHookBinding(
                     before_update=[before_update(f"{name}-{TRIGGER}", factory_control.stop)],
-                    before_create=before_create(f"{name}-{TRIGGER}", stop_others).before_create,
+                    before_create=before_create(f"{name}-{TRIGGER}-made", stop_others).before_create,
                 ),
             ),
         )
