@@ -63,7 +63,8 @@ class RunHistory:
         if found := RUN.fullmatch(path):
             job = self._job(found[1])
             if found[2] == "children":
-                return {"value": [_run(job, child=True)] if found[1] == job["name"] else []}
+                own = found[1] == job["name"] != job["child"]
+                return {"value": [_run(job, child=True)] if own else []}
             if found[2] == "details":
                 return await self._details(workspace, job, child=found[1] == job["child"])
             return _run(job, child=found[1] == job["child"])
@@ -115,16 +116,20 @@ class RunHistory:
 def _run(job: Record, *, child: bool) -> Record:
     place = job["workspace"].rsplit("/", 1)[-1]
     asset = f"azureml://locations/-/workspaces/{place}/data/azureml_{job['child']}_output_score/versions/1"
+    command = job.get("command")
+    child = child and command is None
+    kind = "azureml.StepRun" if child else "azureml.PipelineRun"
+    name = "batchscoring" if child else job["name"]
     return {
         "runId": job["child"] if child else job["name"],
         "parentRunId": job["name"] if child else None,
         "rootRunId": job["name"],
-        "displayName": "batchscoring" if child else job["name"],
+        "displayName": (command or {}).get("displayName") or name,
         "status": job["status"],
-        "runType": "azureml.StepRun" if child else "azureml.PipelineRun",
+        "runType": "azureml.command" if command else kind,
         "createdUtc": job["created"],
-        "tags": {},
-        "properties": {},
+        "tags": (command or {}).get("tags") or {},
+        "properties": (command or {}).get("properties") or {},
         "createdBy": {"userName": job["by"]},
         "lastModifiedBy": {"userName": job["by"]},
         "lastModifiedUtc": job.get("ended") or job["created"],
