@@ -11,13 +11,14 @@ from pulumi_azure_native import authorization, resources
 import checks
 import naming
 import settings
-from components import access, assets, conduct, pipelines, schema, stream
+from components import access, assets, conduct, pipelines
 from components.arrival import arrival
 from components.cluster import Cluster
 from components.endpoint import Deployment, Endpoint
 from components.identity import identity
-from components.lake import LAKE, lake, workspace_account
+from components.lake import lake, workspace_account
 from components.monitoring import Monitoring
+from components.outputs import export
 from components.place import Place
 from components.registry import Registry
 from components.vault import Vault
@@ -28,13 +29,8 @@ try:
     config = settings.read()
     suffix = naming.suffix(client.subscription_id, pulumi.get_stack())
     names = naming.names(problem=config.problem, environment=config.environment, suffix=suffix)
-    contract = checks.contract_of(config.problem)
-    kept = LAKE[config.ingestion]
-    template = checks.checked_preparation(config.problem, ingestion=config.ingestion, containers=kept)
-    query = ""
-    if config.streams:
-        query = checks.checked_query(config.problem, inputs=stream.INPUTS, outputs=stream.OUTPUTS)
-except (settings.SettingsError, naming.NamingError, checks.QueryProblems, schema.SchemaError) as error:
+    sources = checks.checked_sources(config)
+except (settings.SettingsError, naming.NamingError) as error:
     raise pulumi.RunError(str(error)) from None
 
 # The ground: a resource group, logs, identities
@@ -51,7 +47,7 @@ admin = identity("warehouse", azure_name=names.warehouse_identity, place=place)
 # Sensors → Event Hubs → Stream Analytics → lake, or files → lake; Data Factory and its databases beside it
 
 data_lake = lake("lake", storage=config.storage, ingestion=config.ingestion, place=place)
-events = arrival(config, query=query, sensors=sensors, lake=data_lake, place=place)
+events = arrival(config, query=sources.query, sensors=sensors, lake=data_lake, place=place)
 standing = conduct.stand(config, admin=admin, lake=data_lake, place=place)
 scopes = {**events.scopes, **data_lake.scopes("lake"), "factory": standing.factory.factory_id}
 assign = functools.partial(access.assign, scopes=scopes, place=place)
@@ -83,12 +79,7 @@ cluster = Cluster(
 
 # Model, code and environment → a deployment that has proved itself → the endpoint's default
 
-people = config.people
-if people.operator_object_id:
-    deploying = assign("deployer", principal=client.object_id, kind=people.deployer_kind)
-    assign("operator", principal=people.operator_object_id, kind=people.operator_kind)
-else:  # nobody is named: whoever deploys operates
-    deploying = assign("deployer", "operator", principal=client.object_id, kind=people.deployer_kind)
+deploying = access.assign_people(config.people, deployer=client.object_id, scopes=scopes, place=place)
 conducting = assign("factory", principal=standing.factory.principal_id)
 endpoint = Endpoint("endpoint", workspace=workspace.name, place=place)
 serving, digest, served = "", "", []
@@ -109,22 +100,14 @@ else:
 
 # Window by window, on schedule: the lake's rows → a job → results in the lake and in SQL
 
-plan = pipelines.plan(config, place, template=template, key=contract.prediction.key, deployment=serving)
-try:
-    definitions = checks.checked_pipelines(plan, pipelines.definitions(plan))
-except checks.QueryProblems as error:
-    raise pulumi.RunError(str(error)) from None
+key = sources.contract.prediction.key
+plan = pipelines.plan(config, place, template=sources.preparation, key=key, deployment=serving)
+definitions = checks.checked_pipelines(plan, pipelines.definitions(plan))
 after = [*conducting, *served]
 model = {"model_digest": digest, "deployment": serving}
-conduct.run(standing, config, contract, definitions, **model, place=place, after=after)
+conduct.run(standing, config, sources.contract, definitions, **model, place=place, after=after)
 
 # What the operators' commands go by
-
-
-def export(**outputs: object) -> None:
-    for name, value in outputs.items():
-        pulumi.export(name, value)
-
 
 export(problem=config.problem, location=config.location, ephemeral=config.ephemeral)
 export(subscriptionId=client.subscription_id, resourceGroup=group.name)

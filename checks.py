@@ -7,18 +7,23 @@ job's only at its start. Here both are errors before anything is deployed, each 
 import importlib
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import factory_engine
+import pulumi
 import stream_engine
 
+from components import schema, stream
+from components.lake import LAKE
 from components.pipelines import Definitions, Plan
 from scoring import preparation
 from scoring.contract import Contract, query_problems
+from settings import Settings
 
 
-class QueryProblems(ValueError):
-    """What is wrong with a problem's query: one line for each problem."""
+class QueryProblems(pulumi.RunError, ValueError):
+    """What is wrong with a problem's files or the factory's definitions: one line for each; ends the program."""
 
 
 def contract_of(problem: str) -> Contract:
@@ -77,6 +82,27 @@ def checked_preparation(problem: str, *, ingestion: str, containers: Iterable[st
     if problems:
         raise QueryProblems("\n".join(problems))
     return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """A problem's own files, read: `query` is "" where no events come in."""
+
+    contract: Contract
+    preparation: str
+    query: str
+
+
+def checked_sources(config: Settings) -> Sources:
+    """The files of the stack's problem, once they fit the stack and each other. Raises QueryProblems."""
+    problem, ingestion = config.problem, config.ingestion
+    template = checked_preparation(problem, ingestion=ingestion, containers=LAKE[ingestion])
+    query = checked_query(problem, inputs=stream.INPUTS, outputs=stream.OUTPUTS) if config.streams else ""
+    try:
+        schema.tables(contract_of(problem))
+    except schema.SchemaError as error:
+        raise QueryProblems(str(error)) from error
+    return Sources(contract=contract_of(problem), preparation=template, query=query)
 
 
 def checked_pipelines(plan: Plan, definitions: Definitions) -> Definitions:

@@ -13,6 +13,7 @@ from pulumi_azure_native import authorization
 
 import naming
 from components.place import Place
+from settings import People
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 ROLES = {
@@ -188,6 +189,21 @@ def assign(
         )
         for grant in selected(identities, scopes)
     ]
+
+
+def assign_people(
+    people: People, *, deployer: Input[str], scopes: Mapping[str, Input[str]], place: Place
+) -> list[authorization.RoleAssignment]:
+    """The deployer's assignments and the operator's; where nobody is named, whoever deploys operates.
+
+    Returns what the deployer's own steps wait for.
+    """
+    if not people.operator_object_id:
+        both = ("deployer", "operator")
+        return assign(*both, principal=deployer, kind=people.deployer_kind, scopes=scopes, place=place)
+    operator, kind = people.operator_object_id, people.operator_kind
+    assign("operator", principal=operator, kind=kind, scopes=scopes, place=place)
+    return assign("deployer", principal=deployer, kind=people.deployer_kind, scopes=scopes, place=place)
 
 
 def selected(identities: Sequence[str], scopes: Mapping[str, Input[str]]) -> list[Grant]:
