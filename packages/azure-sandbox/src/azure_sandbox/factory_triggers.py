@@ -12,15 +12,12 @@ from typing import Any
 
 from factory_engine import Invocation
 from factory_engine.triggers import (
-    Schedule,
     TumblingWindow,
     Window,
     due,
     next_due,
-    occurrences,
     read_trigger,
     retry_at,
-    schedule_parameters,
     trigger_run,
     utc,
     window_at,
@@ -32,7 +29,7 @@ from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
 from azure_sandbox.factory_clock import FactoryClock
 from azure_sandbox.factory_records import Record, Records
-from azure_sandbox.ids import normal, parent_of
+from azure_sandbox.ids import parent_of
 
 TRIGGERS = "microsoft.datafactory/factories/triggers"
 Launch = Callable[..., str]
@@ -56,8 +53,6 @@ class Triggers:
         problems = check_trigger(trigger["name"], trigger, factory_of(world, trigger["id"]))
         if problems:
             raise AzureError(400, "BadRequest", "\n".join(map(str, problems)))
-        if trigger["properties"].get("runtimeState") != "Started":
-            self._sandbox.store.set_value(f"fired:{normal(trigger['id'])}", self._clock.now().isoformat())
         self._state(trigger, "Started")
         await self.step(self._clock.now())
         return 200, None
@@ -82,16 +77,11 @@ class Triggers:
 
     def rerun(self, trigger_id: str, run_id: str) -> None:
         """Takes a window that has ended again, as a trigger run of its own."""
-        record, resource = self._found(trigger_id, run_id), self._sandbox.store.resource(trigger_id)
-        start = record["run"]["properties"].get("windowStartTime")
-        if resource is None or start is None:
-            raise AzureError(
-                400, "BadRequest", f"The trigger run '{run_id}' is no window of a tumbling window trigger."
-            )
+        start = self._found(trigger_id, run_id)["run"]["properties"]["windowStartTime"]
+        resource = self._sandbox.manager.get(trigger_id)
         if self._latest(trigger_id)[start]["run"]["status"] == "Inprogress":
             raise AzureError(400, "BadRequest", f"The window that begins at {start} is in progress.")
-        trigger = read_trigger(resource["name"], resource)
-        assert isinstance(trigger, TumblingWindow)  # noqa: S101  only these have windows
+        trigger = _read(resource)
         self._fire(resource, trigger, window_at(trigger, utc(start)), None)
 
     def _found(self, trigger_id: str, run_id: str) -> Record:
@@ -104,11 +94,7 @@ class Triggers:
 
     async def step(self, now: datetime) -> None:
         for resource in self._started():
-            trigger = read_trigger(resource["name"], resource)
-            if isinstance(trigger, Schedule):
-                self._occur(resource, trigger, now)
-            else:
-                self._windows(resource, trigger, now)
+            self._windows(resource, _read(resource), now)
         self.arm()
 
     def arm(self) -> None:
@@ -117,14 +103,8 @@ class Triggers:
         for when in [when for when, alarm in self._alarms.items() if alarm.done()]:
             del self._alarms[when]
         for resource in self._started():
-            trigger = read_trigger(resource["name"], resource)
-            if isinstance(trigger, Schedule):
-                passed = max((now - trigger.start) // trigger.every + 1, 0)
-                moments = [trigger.start + passed * trigger.every]
-            else:
-                waiting = [record["retry"] for record in self._latest(resource["id"]).values()]
-                moments = [next_due(trigger, now), *(datetime.fromisoformat(one) for one in waiting if one)]
-            for when in moments:
+            waiting = [record["retry"] for record in self._latest(resource["id"]).values()]
+            for when in (next_due(_read(resource), now), *(datetime.fromisoformat(one) for one in waiting if one)):
                 if when is not None and when > now and when not in self._alarms:
                     self._alarms[when] = asyncio.get_running_loop().create_task(self._sandbox.clock.sleep_until(when))
 
@@ -134,7 +114,7 @@ class Triggers:
 
     def _latest(self, trigger: str) -> dict[str, Record]:
         """The last trigger run of each window, by the window's start."""
-        return {r["run"]["properties"].get("windowStartTime", r["id"]): r for r in self._records.windows(trigger)}
+        return {r["run"]["properties"]["windowStartTime"]: r for r in self._records.windows(trigger)}
 
     def _windows(self, resource: Record, trigger: TumblingWindow, now: datetime) -> None:
         latest = self._latest(resource["id"])
@@ -163,27 +143,6 @@ class Triggers:
         record = {"id": run_id, "run": run | {"message": problem}, "failures": failures, "retry": ""}
         self._records.save_window(resource["id"], run["properties"]["windowStartTime"], record)
 
-    def _occur(self, resource: Record, trigger: Schedule, now: datetime) -> None:
-        key = f"fired:{normal(resource['id'])}"
-        after = datetime.fromisoformat(self._sandbox.store.value(key, now.isoformat()))
-        for when in occurrences(trigger, after, now):
-            run_id, started, problem = str(uuid.uuid4()), {}, ""
-            for pipeline, given in trigger.pipelines.items():
-                try:
-                    values = schedule_parameters(given, when, self._clock.now, lambda: str(uuid.uuid4()))
-                    invocation = Invocation(kind="ScheduleTrigger", id=run_id, name=trigger.name)
-                    started[pipeline] = self._launch(parent_of(resource["id"]), pipeline, values, invocation)
-                except AzureError as error:
-                    problem = error.message
-            stamp = when.strftime("%Y-%m-%dT%H:%M:%SZ")
-            run = {
-                "triggerRunId": run_id, "triggerName": trigger.name, "triggerType": "ScheduleTrigger",
-                "triggerRunTimestamp": stamp, "status": "Failed" if problem else "Succeeded", "message": problem,
-                "properties": {"TriggerTime": stamp, "ScheduleTime": stamp}, "triggeredPipelines": started,
-            }  # fmt: skip
-            self._records.save_window(resource["id"], stamp, {"id": run_id, "run": run, "failures": 0, "retry": ""})
-            self._sandbox.store.set_value(key, when.isoformat())
-
     def ended(self, factory: str, run: Record) -> None:
         """A pipeline run has ended: the window of it too, or it waits for its retry; the next one may have room."""
         if run["invokedBy"]["invokedByType"] != "TumblingWindowTrigger":
@@ -191,17 +150,24 @@ class Triggers:
         resource = self._sandbox.store.resource(f"{factory}/triggers/{run['invokedBy']['name']}")
         if resource is None:
             return
-        trigger, now = read_trigger(resource["name"], resource), self._clock.now()
-        for record in self._records.windows(resource["id"]) if isinstance(trigger, TumblingWindow) else ():
+        trigger, now = _read(resource), self._clock.now()
+        for record in self._records.windows(resource["id"]):
             if run["runId"] not in record["run"]["triggeredPipelines"].values():
                 continue
             failed = run["status"] == "Failed"
             record["failures"] += failed
-            again = retry_at(trigger, record["failures"], now) if failed else None  # type: ignore[arg-type]
+            again = retry_at(trigger, record["failures"], now) if failed else None
             record["retry"] = again.isoformat() if again else ""
             record["run"]["status"] = "Inprogress" if again else run["status"]
             record["run"]["message"] = run["message"]
             self._records.save_window(resource["id"], record["run"]["properties"]["windowStartTime"], record)
-        if resource["properties"].get("runtimeState") == "Started" and isinstance(trigger, TumblingWindow):
+        if resource["properties"].get("runtimeState") == "Started":
             self._windows(resource, trigger, now)
             self.arm()
+
+
+def _read(resource: Record) -> TumblingWindow:
+    """Only these are let in by Resource Manager's rules."""
+    trigger = read_trigger(resource["name"], resource)
+    assert isinstance(trigger, TumblingWindow)  # noqa: S101
+    return trigger

@@ -5,6 +5,7 @@ Errors have the codes of learn.microsoft.com/azure/data-factory/data-factory-tro
 
 import asyncio
 import contextlib
+import functools
 import json
 import ssl
 from collections.abc import Iterator
@@ -75,7 +76,7 @@ class FactoryWorld:
         if content and not any(name.lower() == "content-type" for name in headers):
             headers["content-type"] = "application/json"
         there = f"https://127.0.0.1:{self._sandbox.ports[door]}{parts.path or '/'}"
-        context = ssl.create_default_context(cafile=str(self._sandbox.state / "certificates" / "bundle.pem"))
+        context = _trusted(str(self._sandbox.state / "certificates" / "bundle.pem"))
         async with httpx.AsyncClient(verify=context, trust_env=False, timeout=request.timeout) as client:
             try:
                 return await client.request(
@@ -151,6 +152,11 @@ class FactoryWorld:
                 await self._blobs.delete(files.who, _at(files, name))
                 count += 1
         return delete_output(request.dataset.name, files_deleted=count, recursive=request.recursive)
+
+
+@functools.cache
+def _trusted(bundle: str) -> ssl.SSLContext:
+    return ssl.create_default_context(cafile=bundle)
 
 
 def _at(files: Files, path: str) -> Place:

@@ -177,5 +177,5 @@ def copy(source: Body, sink: Body, given: Body, target: Body, **more: Any) -> Bo
     return {"name": "Copy", "type": "Copy", "inputs": [given], "outputs": [target], "typeProperties": properties}
 
 
-def web(url: str, **properties: Any) -> Body:
+def web(url: str | Body, **properties: Any) -> Body:
     return {"name": "Web", "type": "WebActivity", "typeProperties": {"url": url, "method": "GET", **properties}}

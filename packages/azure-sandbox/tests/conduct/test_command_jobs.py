@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 from azure.identity import ManagedIdentityCredential
-from conduct_world import Conduct
-from learning_world import CONDA, INPUT, Workspace
+from conduct_world import Conduct, web
+from learning_world import CONDA, INPUT, OUTPUT, Workspace
 
 TRAIN = """
 import argparse, os, pathlib, sys, time
@@ -165,6 +165,39 @@ def test_the_sdk_submits_streams_and_downloads(
     assert (done.status, done.type, done.display_name) == ("Completed", "command", "training")
     ml.jobs.download(made.name, output_name="model", download_path=str(tmp_path / "out"))
     assert {path.name for path in (tmp_path / "out").rglob("*.txt")} == {"model.txt"}
-    failing = ml.jobs.create_or_update(training("bad", str(tmp_path / "src")))
+    failing = ml.jobs.create_or_update(training("bad", f"{workspace.path}/codes/train/versions/1"))
     with pytest.raises(JobException, match="the rate is bad"):
         ml.jobs.stream(failing.name)
+
+
+def test_a_jump_of_the_clock_waits_for_the_job_that_a_pipeline_polls(made: Workspace, conduct: Conduct) -> None:
+    world = conduct.world
+    world.grant(made.path, "AzureML Data Scientist", conduct.principal)
+    container = f"{made.account}/blobServices/default/containers/input"
+    world.grant(container, "Storage Blob Data Reader", conduct.principal)
+    world.clock(advance=121)
+    ml, arm = ({"type": "MSI", "resource": f"https://{host}.azure.com"} for host in ("ml", "management"))
+    asked = {
+        "InputData": {"x": {"JobInputType": "UriFolder", "Uri": INPUT.format("hour")}},
+        "OutputData": {"score": {"JobOutputType": "UriFile", "Uri": OUTPUT.format("conducted")}},
+    }
+    url = "https://learningep.westeurope.inference.ml.azure.com/jobs"
+    invoke = web(url, method="POST", body={"properties": asked}, headers={"azureml-model-deployment": "good"})
+    invoke = invoke | {"name": "Invoke", "typeProperties": invoke["typeProperties"] | {"authentication": ml}}
+    text = f"https://management.azure.com{made.path}/jobs/@{{activity('Invoke').output.name}}?api-version=2024-04-01"
+    poll = web({"type": "Expression", "value": text}, authentication=arm) | {"name": "Job"}
+    wait = {"name": "Pause", "type": "Wait", "typeProperties": {"waitTimeInSeconds": 60}}
+    ended = "@contains(createArray('Completed', 'Failed'), activity('Job').output.properties.status)"
+    poll["dependsOn"] = [{"activity": "Pause", "dependencyConditions": ["Succeeded"]}]
+    until = {
+        "name": "Until", "type": "Until", "dependsOn": [{"activity": "Invoke", "dependencyConditions": ["Succeeded"]}],
+        "typeProperties": {"expression": {"type": "Expression", "value": ended}, "activities": [wait, poll],
+                           "timeout": "01:00:00"},
+    }  # fmt: skip
+    conduct.pipeline("conducted", invoke, until)
+    run_id = conduct.create("conducted")
+    world.clock(advance=12 * 3600)
+    run = conduct.get(run_id)
+    assert run["status"] == "Succeeded", run["message"]
+    assert run["durationInMs"] <= 600_000, "the job's computing took no time of the clock"
+    assert "conducted/a.txt" in made.names("output", "conducted/")

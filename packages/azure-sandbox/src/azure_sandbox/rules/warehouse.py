@@ -24,6 +24,9 @@ def check_server(world: World, resource_id: str, body: Body, old: Body | None) -
     login, only = properties.get("administratorLogin"), entra_only(world, resource_id)
     text = "Azure Active Directory only authentication is enabled: no password of an administrator can be set."
     refuse(only and password, text, "AadOnlyAuthenticationIsEnabled")
+    owner = dig(old, "properties.administratorLogin")
+    text = f"The administrator login of a server cannot be changed: from '{owner}' to '{login}'."
+    invalid(owner and login and not same(owner, login), text)
     named = bool(dig(admin, "azureADOnlyAuthentication"))
     missing = old is None and not named and not (login and password)
     text = "Invalid value given for parameter {}. Specify a valid parameter value."
@@ -45,7 +48,7 @@ def check_server(world: World, resource_id: str, body: Body, old: Body | None) -
     if old is not None and before:
         properties["administrators"] = before
     if login is None:
-        properties["administratorLogin"] = dig(old, "properties.administratorLogin") or f"CloudSA{uuid.uuid4().hex[:8]}"
+        properties["administratorLogin"] = owner or f"CloudSA{uuid.uuid4().hex[:8]}"
 
 
 def entra_only(world: World, server_id: str) -> bool:
