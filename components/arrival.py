@@ -35,7 +35,7 @@ def arrival(
         return Arrival()
     ingestion = Ingestion("ingestion", hub=config.hub, place=place)
     job = stream.StreamJob("stream", stream=config.stream, query=query, place=place)
-    scopes = {"hub": ingestion.hub_id, "stream": job.job_id}
+    scopes: dict[str, Input[str]] = {"hub": ingestion.hub_id, "stream": job.job_id}
     access.assign("sensors", principal=sensors.principal_id, scopes=scopes, place=place)
     writing = access.assign("stream", principal=job.principal_id, scopes=scopes | lake.scopes("lake"), place=place)
     stream.StreamFlow("flow", job=job, stream=config.stream, place=place, after=[lake, ingestion, *writing])

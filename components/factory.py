@@ -146,10 +146,11 @@ class Conducted(pulumi.ComponentResource):
         def stop_others(_: Values) -> None:  # of windows of another length, which is deleted after this one is made
             factory_control.stop_all(place.id_of(f"Microsoft.DataFactory/factories/{place.names.factory}"))
 
+        started: Any = {**flat(trigger), "startTime": start.output}
         made = adf.Trigger(
             f"{name}-{TRIGGER}-{hours}h",
             trigger_name=f"{TRIGGER}-{hours}h",
-            properties={**flat(trigger), "startTime": start.output},
+            properties=started,
             **where,
             opts=ResourceOptions(
                 parent=self,

@@ -34,7 +34,7 @@ class Synapse(pulumi.ComponentResource):
             workspace_name=place.names.synapse,
             resource_group_name=place.group,
             location=place.location,
-            identity=synapse.ManagedIdentityArgs(type="SystemAssigned"),
+            identity=synapse.ManagedIdentityArgs(type=synapse.ResourceIdentityType.SYSTEM_ASSIGNED),
             azure_ad_only_authentication=True,
             default_data_lake_storage=synapse.DataLakeStorageAccountDetailsArgs(
                 account_url=f"https://{place.names.lake_account}.dfs.core.windows.net",

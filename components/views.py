@@ -1,6 +1,6 @@
 """The views of the database `scores`: what people see. They show committed runs only."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import sqlalchemy as sa
 from sqlalchemy.dialects import mssql
@@ -45,7 +45,7 @@ def _as_table(name: str, columns: list[str]) -> sa.TableClause:
     return sa.table(name, *(sa.column(column) for column in columns), schema="dbo")
 
 
-def _latest(source: sa.FromClause, by: list[sa.ColumnElement], order: list[sa.ColumnElement]) -> sa.Subquery:
+def _latest(source: sa.FromClause, by: Sequence[sa.ColumnElement], order: Sequence[sa.ColumnElement]) -> sa.Subquery:
     """`source` with a number: 1 is the first row, in that order, of those that have `by` in common."""
     number = sa.func.row_number().over(partition_by=by, order_by=order).label("Place")
     return sa.select(*source.columns, number).subquery("ranked")

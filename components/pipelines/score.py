@@ -6,6 +6,8 @@ anywhere before leaves what they see as it was.
 
 # ruff: noqa: S608 (the texts are made of names that are ours and of values of Azure's making)
 
+from collections.abc import Sequence
+
 from components.pipelines.activities import (
     LEARNING,
     MANAGEMENT,
@@ -96,7 +98,7 @@ def _gate(plan: Plan) -> Json:
 
 
 def _prepare(plan: Plan) -> list[Json]:
-    source = {"type": "AzureSqlSource", "queryTimeout": "01:00:00", "partitionOption": "None"}
+    source: Json = {"type": "AzureSqlSource", "queryTimeout": "01:00:00", "partitionOption": "None"}
     source["sqlReaderQuery"] = expression(factory_expression(plan.template, lake=plan.lake))
     sink = {
         "type": "ParquetSink",
@@ -217,7 +219,7 @@ def _store(plan: Plan) -> list[Json]:
     ]
 
 
-def _load(name: str, files: str, table: str, key: "list[str] | tuple[str, ...]", **more: object) -> Json:
+def _load(name: str, files: str, table: str, key: Sequence[str], **more: object) -> Json:
     after = more.pop("after", ())
     read = {"type": "AzureBlobStorageReadSettings", "recursive": False, "wildcardFileName": files}
     source = {"type": "ParquetSource", "storeSettings": read, **more}
