@@ -101,13 +101,17 @@ class DataFactory:
                 clock=self.clock,
                 parameters=parameters,
                 invocation=invocation or Invocation(),
-                on_change=lambda kind, record: self.records.save(factory, kind, record),
+                on_change=lambda kind, record: self._save(factory, kind, record),
             )
         except (DefinitionError, ParameterError, ExpressionError) as error:
             raise AzureError(400, "BadRequest", str(error)) from None
         self._running[run.run_id] = (normal(factory), run)
         self._begin(normal(factory), pipeline)
         return run.run_id
+
+    def _save(self, factory: str, kind: str, record: Record) -> None:
+        if self._sandbox.store.resource(factory):  # a factory takes its runs along
+            self.records.save(factory, kind, record)
 
     def _begin(self, factory: str, pipeline: str) -> None:
         """Starts what waits, as far as the pipeline's `concurrency` allows."""
@@ -131,7 +135,7 @@ class DataFactory:
         except Exception as defect:  # a defect of this sandbox fails the run that met it, and is said there
             record = mark_lost(run.record, "pipelineRun", self._sandbox.clock.now())
             record["message"] = f"azure-sandbox: {type(defect).__name__}: {defect}"
-            self.records.save(factory, "pipelineRun", record)
+            self._save(factory, "pipelineRun", record)
         finally:
             self._running.pop(run.run_id, None)
             self._begun.discard(run.run_id)

@@ -29,7 +29,7 @@ from azure_sandbox.factory_stores import Files, Stores, refusal, sql_error, stor
 from azure_sandbox.proxy import door_of
 from azure_sandbox.sql import Sql
 
-METADATA = ("exists", "itemName", "itemType", "size", "childItems", "lastModified")
+METADATA = ("exists", "itemName", "itemType", "size", "childItems")
 Output = dict[str, Any]
 
 
@@ -135,7 +135,7 @@ class FactoryWorld:
         if not listed:
             return None
         name = (files.name or files.folder.path.rpartition("/")[2]) or files.folder.container
-        found: Output = {"itemName": name, "lastModified": self._clock.now().strftime("%Y-%m-%dT%H:%M:%SZ")}
+        found: Output = {"itemName": name}
         if files.name:
             return found | {"itemType": "File", "size": listed[0][1]}
         start = len(files.folder.path) + 1 if files.folder.path else 0

@@ -200,7 +200,11 @@ class Lake:
         container, _, inside = path.partition("/")
         end = min((inside.find(sign) for sign in WILD if sign in inside), default=len(inside))
         place = Place(account=account, container=container, path=inside[:end].rstrip("/"))
-        for name, size in self._wait(self._list(place)):
+        try:
+            found = self._wait(self._list(place))
+        except FileNotFoundError:  # no such container: the engine says that the path means no file
+            return
+        for name, size in found:
             yield f"https://{parts.hostname}/{container}/{name}", size, self._now
 
     async def _list(self, place: Place) -> "list[tuple[str, int]]":
