@@ -20,38 +20,10 @@ from sql_engine import SqlError
 from azure_sandbox.blobs import Blobs, Place
 from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
-from azure_sandbox.factory_files import FORMATS, chosen, mapped, read, write
+from azure_sandbox.factory_files import FORMATS, chosen, mapped, read, widened, write
+from azure_sandbox.factory_offer import TABLES, check
 from azure_sandbox.factory_stores import Files, Stores, refusal, sql_error, storage_error
 from azure_sandbox.sql import Sql
-
-TABLES = ("AzureSqlTable", "AzureSqlDWTable")
-IGNORED = (
-    *(
-        "enableStaging",
-        "parallelCopies",
-        "dataIntegrationUnits",
-        "validateDataConsistency",
-        "enableSkipIncompatibleRow",
-    ),
-    *("logSettings", "preserve", "preserveRules", "skipErrorFile"),
-)
-SOURCES = {
-    "ParquetSource": {"storeSettings", "formatSettings"},
-    "DelimitedTextSource": {"storeSettings", "formatSettings"},
-    "BinarySource": {"storeSettings", "formatSettings"},
-    "AzureSqlSource": {"sqlReaderQuery", "queryTimeout", "partitionOption", "isolationLevel"},
-    "SqlDWSource": {"sqlReaderQuery", "queryTimeout", "partitionOption"},
-}
-SINKS = {
-    "ParquetSink": {"storeSettings", "formatSettings"},
-    "DelimitedTextSink": {"storeSettings", "formatSettings"},
-    "BinarySink": {"storeSettings"},
-    "AzureSqlSink": {
-        *("writeBehavior", "upsertSettings", "preCopyScript", "writeBatchSize", "writeBatchTimeout", "tableOption"),
-        *("sqlWriterUseTableLock",),
-    },
-}
-HARMLESS = {"type", "disableMetricsCollection", "maxConcurrentConnections", "sourceRetryCount", "sourceRetryWait"}
 
 
 @dataclass(kw_only=True)
@@ -71,7 +43,7 @@ class Copying:
         self._sandbox, self._blobs, self._sql, self._stores = sandbox, blobs, sql, stores
 
     async def copy(self, request: CopyRequest) -> dict[str, Any]:
-        _check(request)
+        check(request)
         began = time.monotonic()
         with tempfile.TemporaryDirectory(prefix="azure-sandbox-") as folder:
             work = Work(folder=Path(folder))
@@ -90,19 +62,17 @@ class Copying:
 
     async def _files(self, request: CopyRequest, work: Work) -> None:
         found, sink = await self._fetched(request, work), self._stores.files(request.output)
-        behavior = (request.sink.get("storeSettings") or {}).get("copyBehavior") or "PreserveHierarchy"
-        if behavior not in ("PreserveHierarchy", "FlattenHierarchy", "MergeFiles"):
-            raise refusal(f"the copy behavior '{behavior}'")
+        behavior = (request.sink.get("storeSettings") or {}).get("copyBehavior")
         if sink.name and len(found) > 1 and behavior != "MergeFiles":
             text = f"ErrorCode=UserErrorFileNameConflict, {len(found)} files cannot be copied to one, '{sink.name}'."
             raise ActivityError("2200", text)
         extension = FORMATS[request.output.type] if request.output.type != request.input.type else ""
         if request.output.type == "Binary":
             for relative, path in found:
-                name = sink.name or (_auto(Path(relative).suffix) if behavior == "FlattenHierarchy" else relative)
-                await self._send(sink, name, path, work)
+                flat = behavior == "FlattenHierarchy"
+                await self._send(sink, sink.name or (_auto(Path(relative).suffix) if flat else relative), path, work)
             return
-        tables = [(relative, self._rows(request, path, work)) for relative, path in found]
+        tables = [(relative, self._rows(request, relative, path, work)) for relative, path in found]
         if behavior == "MergeFiles":
             tables = [(sink.name or _auto(FORMATS[request.output.type]), _together([t for _, t in tables]))]
         for relative, table in tables:
@@ -179,7 +149,7 @@ class Copying:
             raise storage_error(error, files) from None
         return local
 
-    def _rows(self, request: CopyRequest, path: Path, work: Work) -> pa.Table:
+    def _rows(self, request: CopyRequest, relative: str, path: Path, work: Work) -> pa.Table:
         try:
             table = read(request.input, path)
         except (pa.ArrowException, OSError) as error:
@@ -187,7 +157,7 @@ class Copying:
             raise ActivityError("2200", f"ErrorCode={code}, {error}") from None
         work.add(rows_read=table.num_rows)
         path.unlink()
-        return mapped(table, request.translator)
+        return mapped(widened(table, request.source.get("additionalColumns"), relative), request.translator)
 
     # To tables
 
@@ -195,7 +165,7 @@ class Copying:
         who, target = self._stores.database(request.output.linked_service)
         if request.input.type in TABLES or request.input.type == "Binary":
             raise refusal(f"a Copy from '{request.input.type}' to a table")
-        rows = _together([self._rows(request, path, work) for _, path in await self._fetched(request, work)])
+        rows = _together([self._rows(request, *found, work) for found in await self._fetched(request, work)])
         sink, table = request.sink, _table(request.output)
         if sink.get("preCopyScript"):
             await self._sql.execute(who, target, str(sink["preCopyScript"]))
@@ -207,28 +177,6 @@ class Copying:
         else:
             count = await self._sql.insert(who, target, table, rows)
         work.add(rows_copied=count, data_written=rows.nbytes)
-
-
-def _check(request: CopyRequest) -> None:
-    """What would change the outcome and is not offered is refused by name."""
-    for side, known in ((request.source, SOURCES), (request.sink, SINKS)):
-        allowed = known.get(str(side.get("type")))
-        if allowed is None:
-            raise refusal(f"'{side.get('type')}' ({', '.join(known)} are)")
-        unknown = [name for name, value in side.items() if name not in allowed | HARMLESS and value]
-        if unknown:
-            raise refusal(f"the property '{unknown[0]}' of '{side['type']}'")
-    refused = [n for n, v in request.settings.items() if v and n not in IGNORED] + [
-        n for n in ("enableStaging", "enableSkipIncompatibleRow") if request.settings.get(n)
-    ]
-    partition, table = request.source.get("partitionOption") or "None", request.sink.get("tableOption") or "none"
-    if refused or partition != "None" or table != "none":
-        raise refusal(f"the property '{[*refused, 'partitionOption or tableOption'][0]}' of a Copy")
-    for dataset in (request.input, request.output):
-        if dataset.type not in (*FORMATS, *TABLES):
-            raise refusal(f"the dataset type '{dataset.type}' in a Copy")
-    if (request.input.type == "Binary") != (request.output.type == "Binary"):
-        raise ActivityError("2200", "ErrorCode=UserErrorInvalidBinary, a Binary dataset copies to a Binary one only.")
 
 
 def _table(dataset: Dataset) -> str:

@@ -92,6 +92,17 @@ def _encoding(options: Mapping[str, Any]) -> str:
     return str(options.get("encodingName") or "utf-8").lower()
 
 
+def widened(table: pa.Table, columns: Any, relative: str) -> pa.Table:
+    """With `additionalColumns`: each a text, or the file's path below the source's folder."""
+    for each in columns or ():
+        value = str(each.get("value"))
+        if value.startswith("$$COLUMN"):
+            raise refusal(f"'{value}' of additional columns")
+        value = relative if value == "$$FILEPATH" else value
+        table = table.append_column(str(each.get("name")), pa.array([value] * table.num_rows, pa.string()))
+    return table
+
+
 def mapped(table: pa.Table, translator: Mapping[str, Any] | None) -> pa.Table:
     """The columns that the mapping names, under their names in the sink; all of them without a mapping."""
     pairs = _pairs(translator)

@@ -259,7 +259,10 @@ class MachineLearning:
         task.add_done_callback(self._builds.discard)
 
     def status(self) -> dict[str, str]:
-        return {job["name"]: f"{job['status']}, {job['deployment']}, by {job['by']}" for job in self.jobs.all()[:10]}
+        return {
+            job["name"]: f"{job['status']}, {job['deployment'] or 'command'}, by {job['by']}"
+            for job in self.jobs.all()[:10]
+        }
 
 
 async def _quietly(conda_file: str | None) -> None:

@@ -163,6 +163,8 @@ def test_the_sdk_submits_streams_and_downloads(
     assert "training ['a.txt', 'b.txt', 'c.txt'] 0.5 None" in capsys.readouterr().out
     done = ml.jobs.get(made.name)
     assert (done.status, done.type, done.display_name) == ("Completed", "command", "training")
+    done.tags = {"model": "abc"}
+    assert ml.jobs.create_or_update(done).tags == ml.jobs.get(made.name).tags == {"model": "abc"}
     ml.jobs.download(made.name, output_name="model", download_path=str(tmp_path / "out"))
     assert {path.name for path in (tmp_path / "out").rglob("*.txt")} == {"model.txt"}
     failing = ml.jobs.create_or_update(training("bad", f"{workspace.path}/codes/train/versions/1"))

@@ -55,9 +55,9 @@ def test_a_web_activity_writes_a_blob_as_the_factory(conduct: Conduct) -> None:
             "ErrorCode=UserErrorSourceBlobNotExist",
         ),
         (
-            copy({**FILES, "additionalColumns": [1]}, {"type": "ParquetSink"}, dataset("parquet"), dataset("parquet")),
+            copy({**FILES, "fileListPath": "x"}, {"type": "ParquetSink"}, dataset("parquet"), dataset("parquet")),
             "NotOffered",
-            "'additionalColumns' of 'ParquetSource'",
+            "'fileListPath' of 'ParquetSource'",
         ),
     ],
 )
@@ -101,8 +101,15 @@ def test_files_go_from_the_lake_to_a_table_twice_and_stand_there_once(conduct: C
     assert conduct.sql("SELECT Id, Name FROM dbo.rows ORDER BY Id") == [
         {"Id": n, "Name": name} for n, name in ((1, "a"), (2, "b"), (3, "c"))
     ]
+    more = [{"name": "File", "value": "$$FILEPATH"}, {"name": "Job", "value": "j1"}]
+    sink = {"type": "ParquetSink", "storeSettings": {**WRITE, "copyBehavior": "MergeFiles"}}
+    merged = dataset("parquet", container="made", folder="merged", file="all.parquet")
+    run, _ = conduct.run("merge", copy({**source, "additionalColumns": more}, sink, given, merged))
+    assert run["status"] == "Succeeded", run["message"]
+    columns = conduct.rows("made", "merged/")["merged/all.parquet"].to_pydict()
+    assert (columns["File"], columns["Job"]) == (["a.scored.parquet"] * 2 + ["b.scored.parquet"], ["j1"] * 3)
     wrong = {"type": "TabularTranslator", "mappings": [{"source": {"name": "gone"}, "sink": {"name": "Id"}}]}
-    run, _ = conduct.run("upsert", copy(source, sink, given, target, translator=wrong))
+    run, _ = conduct.run("upsert", copy(source, {"type": "AzureSqlSink"}, given, target, translator=wrong))
     assert "MappingColumnNameNotFoundInSourceFile, Column 'gone'" in run["message"]
     conduct.sql("DELETE FROM dbo.rows")
     run, done = conduct.run("insert", copy(source, {"type": "AzureSqlSink"}, given, target, translator=translator))

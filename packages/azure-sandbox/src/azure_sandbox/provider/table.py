@@ -75,6 +75,8 @@ PATHS = {
     "sql:BackupShortTermRetentionPolicy": DATABASE + "/backupShortTermRetentionPolicies/{policyName}",
     "synapse:Workspace": SYNAPSE,
     "synapse:IpFirewallRule": SYNAPSE + "/firewallRules/{ruleName}",
+    "synapse:SqlPool": SYNAPSE + "/sqlPools/{sqlPoolName}",
+    "synapse:BigDataPool": SYNAPSE + "/bigDataPools/{bigDataPoolName}",
     "synapse:WorkspaceAadAdmin": SYNAPSE + "/administrators/activeDirectory",
     "synapse:WorkspaceSqlAadAdmin": SYNAPSE + "/sqlAdministrators/activeDirectory",
 }
