@@ -125,7 +125,7 @@ OUTPUTS = {
 @pytest.mark.parametrize(
     ("arguments", "found"),
     [
-        (("send", "--to", "x.jsonl", "--problem", "nix"), "problem 'nix': no folder scoring/nix; there are: sensors"),
+        (("send", "--to", "x.jsonl", "--problem", "nix"), "problem 'nix': no folder scoring/nix; there are: .*sensors"),
         (("send", "--to", "x.jsonl", "--hours", "0.15"), "length 0:09:00 is not a number of five-minute windows"),
         (("score",), "score: --from and --to are needed"),
         (("score", "--local", "--script", "s.py"), "score --local: --code, --model, --input, --output is missing"),
