@@ -1,12 +1,13 @@
 """One real sandbox with a factory, a database and a Synapse workspace, its clock standing still."""
 
+import json
 import os
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from azure_sandbox import lifecycle
+from azure_sandbox import lifecycle, processes
 
 sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
 sys.path.insert(0, str(Path(__file__).parent))
@@ -30,4 +31,6 @@ def conduct(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conduct]:
     yield made
     os.environ.clear()
     os.environ.update(before)
+    azurite = json.loads((world.state / "azurite" / "process.json").read_text())["pid"]
     lifecycle.reset(world.state)
+    assert not processes.alive(azurite, str(world.state)), "nothing stays behind, not even of a life that was killed"
