@@ -32,10 +32,6 @@ UPLOAD = re.compile(
     r"(/subscriptions/.+/workspaces/[^/]+)/codes/[^/]+/versions/[^/]+/startPendingUpload", re.IGNORECASE
 )
 CANCEL = re.compile(r"(/subscriptions/.+/workspaces/[^/]+)/jobs/([^/]+)/cancel", re.IGNORECASE)
-JOB_EXISTS = (
-    "A job with this name already exists. If you are trying to create a new job, use a different name. If you are "
-    "trying to update an existing job, only description, displayName, tags, and isArchived can be updated."
-)
 NO_ROUTE = (
     "No valid deployments to route to. Please check that the endpoint has a default deployment or use the header "
     "azureml-model-deployment to route to a specific one."
@@ -179,28 +175,14 @@ class MachineLearning:
 
     def _submit(self, workspace: str, name: str, job: Record | None, asked: Record, who: Principal) -> tuple[int, Any]:
         """A new command job; of an existing one only what describes it can change."""
-        if str(asked.get("jobType")).lower() != "command":
-            raise AzureError(
-                400, "UserError", f"The sandbox runs jobs of the type Command, not '{asked.get('jobType')}'."
-            )
-        checked = ml_commands.checked(asked, workspace)
+        checked = ml_commands.checked(asked)
         if job is not None:
-            if "command" not in job or not ml_commands.same_job(job["command"], checked):
-                raise AzureError(400, "UserError", JOB_EXISTS)
-            job["command"] |= {key: checked[key] for key in ml_commands.LATER if key in checked}
+            ml_commands.describe(job, checked)
             self.jobs.save(job)
             return 200, job_resource(job)
-        for key in ("environmentId", "codeId"):
-            reference = str(checked.get(key) or "").removeprefix("azureml:")
-            if reference and self._sandbox.store.resource(reference) is None:
-                raise AzureError(404, "ResourceNotFound", f"The {key} '{reference}' could not be found.")
+        ml_commands.check_assets(self._sandbox.store, checked)
         self._check_compute(checked["computeId"], 1)
-        record = {
-            "name": name, "child": name, "workspace": workspace, "endpoint": "", "deployment": "", "attempt": 1,
-            "command": checked, "compute": checked["computeId"], "instances": 1, "invoker": who.object_id,
-            "experiment": checked["experimentName"], "by": who.name, "status": "NotStarted",
-            "created": self._sandbox.clock.stamp(), "error": None, "history": [], "logFiles": {},
-        }  # fmt: skip
+        record = ml_commands.record(workspace, name, checked, who, self._sandbox.clock.stamp())
         self.jobs.launch(record)
         return 201, job_resource(record)
 

@@ -14,22 +14,30 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import normal
 from azure_sandbox.ml_data import DATASTORE, JobData, JobFailed
 from azure_sandbox.rules.types import dig
+from azure_sandbox.store import Store
 
 Record = dict[str, Any]
 INPUTS = ("literal", "uri_folder", "uri_file", "custom_model")
 LATER = ("description", "displayName", "tags", "isArchived", "properties")  # what a PUT of an existing job may change
 REFUSED = ("distribution", "queueSettings", "autologgerSettings")
+JOB_EXISTS = (
+    "A job with this name already exists. If you are trying to create a new job, use a different name. If you are "
+    "trying to update an existing job, only description, displayName, tags, and isArchived can be updated."
+)
 LOG = "user_logs/std_log.txt"
 OPTIONAL = re.compile(r"\$\[\[(.*?)\]\]", re.DOTALL)
 VALUE = re.compile(r"\$\{\{\s*(inputs|outputs)\.([A-Za-z0-9_]+)\s*\}\}")
 
 
-def checked(properties: Record, workspace: str) -> Record:
+def checked(properties: Record) -> Record:
     """The job's definition, complete; AzureError for what Azure or this sandbox does not take."""
+    kind = properties.get("jobType")
+    refuse(str(kind).lower() != "command", f"The sandbox runs jobs of the type Command, not '{kind}'.")
     for key in ("command", "environmentId", "computeId"):
         refuse(not properties.get(key), f"The property 'properties.{key}' of a command job is required.")
     for key in REFUSED:
@@ -65,6 +73,28 @@ def _optional(text: str, name: str) -> bool:
 def refuse(when: Any, message: str) -> None:
     if when:
         raise AzureError(400, "UserError", message)
+
+
+def check_assets(store: Store, job: Record) -> None:
+    for key in ("environmentId", "codeId"):
+        reference = str(job.get(key) or "").removeprefix("azureml:")
+        if reference and store.resource(reference) is None:
+            raise AzureError(404, "ResourceNotFound", f"The {key} '{reference}' could not be found.")
+
+
+def record(workspace: str, name: str, job: Record, who: Principal, now: str) -> Record:
+    return {
+        "name": name, "child": name, "workspace": workspace, "endpoint": "", "deployment": "", "attempt": 1,
+        "command": job, "compute": job["computeId"], "instances": 1, "invoker": who.object_id,
+        "experiment": job["experimentName"], "by": who.name, "status": "NotStarted", "created": now, "error": None,
+        "history": [], "logFiles": {},
+    }  # fmt: skip
+
+
+def describe(old: Record, new: Record) -> None:
+    """What a PUT of an existing job may do."""
+    refuse("command" not in old or not same_job(old["command"], new), JOB_EXISTS)
+    old["command"] |= {key: new[key] for key in LATER if key in new}
 
 
 def same_job(old: Record, new: Record) -> bool:

@@ -16,6 +16,7 @@ from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ml_data import JobData, JobFailed, datastore_place
+from azure_sandbox.ml_shapes import variables
 
 TABLE = "CREATE TABLE IF NOT EXISTS ml_jobs (name TEXT PRIMARY KEY, workspace TEXT, created TEXT, record TEXT NOT NULL)"
 ENDED = ("Completed", "Failed", "Canceled")
@@ -127,7 +128,7 @@ class Jobs:
         self._status(record, "Running")
         result = await _in_thread(
             code=work / "code", script=code["scoringScript"], model=work / "model", inputs=[work / "input"],
-            output=work / "output", logs=logs, python=str(python), environment=_variables(record),
+            output=work / "output", logs=logs, python=str(python), environment=variables(record),
             settings=replace(settings, instance_count=record["instances"]),
         )  # fmt: skip
         record["counts"] = {"succeeded": result.items_succeeded, "failed": result.items_failed}
@@ -239,16 +240,6 @@ async def _in_thread(**arguments: Any) -> Any:
         stop.set()
         await asyncio.gather(work, return_exceptions=True)
         raise
-
-
-def _variables(record: Record) -> dict[str, str]:
-    """The run ids as Azure gives them: the script runs in the scoring step, a child of the job."""
-    return {
-        "AZUREML_RUN_ID": record["child"],
-        "AZUREML_ROOT_RUN_ID": record["name"],
-        "AZUREML_EXPERIMENT_NAME": record["experiment"],
-        "AZUREML_ARM_WORKSPACE_NAME": record["workspace"].rsplit("/", 1)[-1],
-    }
 
 
 def _write(path: Path, text: str) -> None:

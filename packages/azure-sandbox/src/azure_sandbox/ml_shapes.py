@@ -79,3 +79,13 @@ def invoked(job: Record) -> Record:
         "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints/jobs",
         "properties": {"status": job["status"], "name": job["name"], "inputData": {}, "outputData": {}},
     }
+
+
+def variables(record: Record) -> dict[str, str]:
+    """The run ids as Azure gives them: the script runs in the scoring step, a child of the job."""
+    return {
+        "AZUREML_RUN_ID": record["child"],
+        "AZUREML_ROOT_RUN_ID": record["name"],
+        "AZUREML_EXPERIMENT_NAME": record["experiment"],
+        "AZUREML_ARM_WORKSPACE_NAME": record["workspace"].rsplit("/", 1)[-1],
+    }

@@ -8,7 +8,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from azure.identity import ManagedIdentityCredential
 from azure.storage.blob import ContainerClient
-from sandbox_world import PLACE, World
+from sandbox_world import PLACE, World  # pyright: ignore[reportMissingImports]
 from sql_engine import sid_literal
 
 LAKE, WORK = "conductlake1", "conductwork1"

@@ -12,7 +12,7 @@ from azure_sandbox import lifecycle, processes
 sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
 sys.path.insert(0, str(Path(__file__).parent))
 from conduct_world import Conduct
-from sandbox_world import World
+from sandbox_world import World  # pyright: ignore[reportMissingImports]
 
 
 def become(world: World, who: str = "deployer") -> None:

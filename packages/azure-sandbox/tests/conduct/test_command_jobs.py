@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from azure.identity import ManagedIdentityCredential
 from conduct_world import Conduct, web
-from learning_world import CONDA, INPUT, OUTPUT, Workspace
+from learning_world import CONDA, INPUT, OUTPUT, Workspace  # pyright: ignore[reportMissingImports]
 
 TRAIN = """
 import argparse, os, pathlib, sys, time

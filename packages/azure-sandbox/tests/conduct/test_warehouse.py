@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from conduct_world import Conduct, script
-from sandbox_world import PLACE
+from sandbox_world import PLACE  # pyright: ignore[reportMissingImports]
 
 RULE = {"startIpAddress": "10.0.0.1", "endIpAddress": "10.0.0.9"}
 LAKE = {"accountUrl": "https://conductlake1.dfs.core.windows.net", "filesystem": "raw"}
