@@ -102,9 +102,7 @@ def registered_model(shelf: Shelf, version: str) -> Version:
 
     Its id is written from names, so that a policy sees it before the workspace is there.
     """
-    path = f"{shelf.place.names.workspace}/models/{shelf.problem}/versions/{version}"
-    model_id = shelf.place.id_of(f"Microsoft.MachineLearningServices/workspaces/{path}")
-    return Version(id=Output.from_input(model_id), digest=version)
+    return Version(id=Output.from_input(_version_id(shelf.place, "models", version)), digest=version)
 
 
 def code(shelf: Shelf) -> Version:
@@ -193,11 +191,16 @@ def _forget_retained(place: Place, kind: str, version: str) -> None:
     Versions are retained, so content that comes back finds its own record, and the provider refuses to create what is
     there. A record under the name that does not carry the digest is somebody else's and stays.
     """
-    path = f"{place.names.workspace}/{kind}/{place.problem}/versions/{version}"
-    record = place.id_of(f"Microsoft.MachineLearningServices/workspaces/{path}")
+    record = _version_id(place, kind, version)
     found = arm.find(record, api=arm.MACHINE_LEARNING_API)
     if found is None:
         return
     if (found["properties"].get("properties") or {}).get("digest") != version:
         raise RuntimeError(f"{record} is there already and does not say that it was made from this content; delete it")
     arm.call("DELETE", record, api=arm.MACHINE_LEARNING_API)
+
+
+def _version_id(place: Place, kind: str, version: str) -> str:
+    """Resource id of a version of the problem's asset (`kind`: models, codes, environments), written from names."""
+    path = f"{place.names.workspace}/{kind}/{place.problem}/versions/{version}"
+    return place.id_of(f"Microsoft.MachineLearningServices/workspaces/{path}")
