@@ -11,13 +11,14 @@ from pulumi_azure_native import authorization, resources
 import checks
 import naming
 import settings
-from components import access, assets, stream
+from components import access, assets, conduct, pipelines
+from components.arrival import arrival
 from components.cluster import Cluster
 from components.endpoint import Deployment, Endpoint
 from components.identity import identity
-from components.ingestion import Ingestion
 from components.lake import lake, workspace_account
 from components.monitoring import Monitoring
+from components.outputs import export
 from components.place import Place
 from components.registry import Registry
 from components.vault import Vault
@@ -28,8 +29,8 @@ try:
     config = settings.read()
     suffix = naming.suffix(client.subscription_id, pulumi.get_stack())
     names = naming.names(problem=config.problem, environment=config.environment, suffix=suffix)
-    query = checks.checked_query(config.problem, inputs=stream.INPUTS, outputs=stream.OUTPUTS)
-except (settings.SettingsError, naming.NamingError, checks.QueryProblems) as error:
+    sources = checks.checked_sources(config)
+except (settings.SettingsError, naming.NamingError) as error:
     raise pulumi.RunError(str(error)) from None
 
 # The ground: a resource group, logs, identities
@@ -41,17 +42,16 @@ place = place.logging_to(monitoring.logs_id)
 sensors = identity("sensors", azure_name=names.sensors_identity, place=place)
 nodes = identity("cluster", azure_name=names.cluster_identity, place=place)
 keeper = identity("workspace", azure_name=names.workspace_identity, place=place)
+admin = identity("warehouse", azure_name=names.warehouse_identity, place=place)
 
-# Sensors → Event Hubs → Stream Analytics → lake
+# Sensors → Event Hubs → Stream Analytics → lake, or files → lake; Data Factory and its databases beside it
 
-ingestion = Ingestion("ingestion", hub=config.hub, place=place)
-data_lake = lake("lake", storage=config.storage, place=place)
-job = stream.StreamJob("stream", stream=config.stream, query=query, place=place)
-scopes = {"hub": ingestion.hub_id, "stream": job.job_id, **data_lake.scopes("lake")}
+data_lake = lake("lake", storage=config.storage, ingestion=config.ingestion, place=place)
+events = arrival(config, query=sources.query, sensors=sensors, lake=data_lake, place=place)
+standing = conduct.stand(config, admin=admin, lake=data_lake, place=place)
+scopes = {**events.scopes, **data_lake.scopes("lake"), "factory": standing.factory.factory_id}
 assign = functools.partial(access.assign, scopes=scopes, place=place)
-assign("sensors", principal=sensors.principal_id)
-flowing = [data_lake, ingestion, *assign("stream", principal=job.principal_id)]
-stream.StreamFlow("flow", job=job, stream=config.stream, place=place, after=flowing)
+assign("synapse", principal=standing.synapse.principal_id)
 
 # Lake → Azure ML: a workspace with its own account, registry and vault, and a cluster that scales to zero
 
@@ -79,14 +79,10 @@ cluster = Cluster(
 
 # Model, code and environment → a deployment that has proved itself → the endpoint's default
 
-people = config.people
-if people.operator_object_id:
-    deploying = assign("deployer", principal=client.object_id, kind=people.deployer_kind)
-    assign("operator", principal=people.operator_object_id, kind=people.operator_kind)
-else:  # nobody is named: whoever deploys operates
-    deploying = assign("deployer", "operator", principal=client.object_id, kind=people.deployer_kind)
+deploying = access.assign_people(config.people, deployer=client.object_id, scopes=scopes, place=place)
+conducting = assign("factory", principal=standing.factory.principal_id)
 endpoint = Endpoint("endpoint", workspace=workspace.name, place=place)
-serving = ""
+serving, digest, served = "", "", []
 if parts := assets.parts(config.scoring, workspace=workspace, place=place, after=deploying):
     deployment = Deployment(
         "deployment",
@@ -98,22 +94,27 @@ if parts := assets.parts(config.scoring, workspace=workspace, place=place, after
         place=place,
         after=[*deploying, *mounting],
     )
-    serving = deployment.name
+    serving, digest, served = deployment.name, parts.model.digest, [deployment.serving]
 else:
     pulumi.log.warn("neither modelPath nor modelVersion is set: the endpoint has no deployment yet and scores nothing")
 
+# Window by window, on schedule: the lake's rows → a job → results in the lake and in SQL
+
+key = sources.contract.prediction.key
+plan = pipelines.plan(config, place, template=sources.preparation, key=key, deployment=serving)
+definitions = checks.checked_pipelines(plan, pipelines.definitions(plan))
+after = [*conducting, *served]
+model = {"model_digest": digest, "deployment": serving}
+conduct.run(standing, config, sources.contract, definitions, **model, place=place, after=after)
+
 # What the operators' commands go by
-
-
-def export(**outputs: object) -> None:
-    for name, value in outputs.items():
-        pulumi.export(name, value)
-
 
 export(problem=config.problem, location=config.location, ephemeral=config.ephemeral)
 export(subscriptionId=client.subscription_id, resourceGroup=group.name)
-export(eventHubNamespace=ingestion.namespace_name, eventHub=ingestion.hub_name, streamJob=job.job_name)
+export(eventHubNamespace=events.namespace, eventHub=events.hub, streamJob=events.job, ingestion=config.ingestion)
 export(lakeAccount=data_lake.account_name, workspaceAccount=account.account_name, workspace=workspace.name)
 export(endpoint=endpoint.name, scoringUri=endpoint.scoring_uri, deployment=serving, cluster=cluster.name)
+export(factory=standing.factory.name, sqlServer=standing.warehouse.host, database=pipelines.DATABASE)
+export(synapse=names.synapse, windowHours=config.windows.hours)
 export(sensorsIdentityClientId=sensors.client_id, sensorsIdentityId=sensors.id, registry=registry.name)
 export(logAnalytics=monitoring.logs_id, applicationInsights=monitoring.insights_id, vault=vault.name)

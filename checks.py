@@ -7,15 +7,23 @@ job's only at its start. Here both are errors before anything is deployed, each 
 import importlib
 import re
 from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
+import factory_engine
+import pulumi
 import stream_engine
 
+from components import schema, stream
+from components.lake import LAKE
+from components.pipelines import Definitions, Plan
+from scoring import preparation
 from scoring.contract import Contract, query_problems
+from settings import Settings
 
 
-class QueryProblems(ValueError):
-    """What is wrong with a problem's query: one line for each problem."""
+class QueryProblems(pulumi.RunError, ValueError):
+    """What is wrong with a problem's files or the factory's definitions: one line for each; ends the program."""
 
 
 def contract_of(problem: str) -> Contract:
@@ -50,6 +58,67 @@ def checked_query(problem: str, *, inputs: Iterable[str], outputs: Iterable[str]
     if problems:
         raise QueryProblems("\n".join(problems))
     return text
+
+
+def checked_preparation(problem: str, *, ingestion: str, containers: Iterable[str], root: Path = Path()) -> str:
+    """The text of the problem's prepare.sql, once it gives the contract's rows and reads a container that is there.
+
+    Raises QueryProblems with every problem, also where the problem has no events and the stack expects some.
+    """
+    file = root / "scoring" / problem / preparation.FILE
+    try:
+        text = file.read_text(encoding="utf-8").replace("\r\n", "\n")
+    except FileNotFoundError as error:
+        raise QueryProblems(f"{file}: there is no such file; every problem prepares its rows") from error
+    contract = contract_of(problem)
+    problems = preparation.preparation_problems(contract, text, file=str(file))
+    if contract.event is None and ingestion != "static":
+        problems.append(f"ingestion: found {ingestion!r}, but problem {problem} has no events; allowed: static")
+    there = sorted(containers)
+    for found in re.finditer(r"dfs\.core\.windows\.net/([a-z0-9-]+)/", text):
+        if found[1] not in there:
+            reads = f"reads the container {found[1]}; with ingestion {ingestion} the lake has {', '.join(there)}"
+            problems.append(f"{file}, {_position(text, found.start(1))}: {reads}")
+    if problems:
+        raise QueryProblems("\n".join(problems))
+    return text
+
+
+@dataclass(frozen=True, kw_only=True)
+class Sources:
+    """A problem's own files, read: `query` is "" where no events come in."""
+
+    contract: Contract
+    preparation: str
+    query: str
+
+
+def checked_sources(config: Settings) -> Sources:
+    """The files of the stack's problem, once they fit the stack and each other. Raises QueryProblems."""
+    problem, ingestion = config.problem, config.ingestion
+    template = checked_preparation(problem, ingestion=ingestion, containers=LAKE[ingestion])
+    query = checked_query(problem, inputs=stream.INPUTS, outputs=stream.OUTPUTS) if config.streams else ""
+    try:
+        schema.tables(contract_of(problem))
+    except schema.SchemaError as error:
+        raise QueryProblems(str(error)) from error
+    return Sources(contract=contract_of(problem), preparation=template, query=query)
+
+
+def checked_pipelines(plan: Plan, definitions: Definitions) -> Definitions:
+    """The factory's definitions, once the engine that knows its rules finds nothing wrong. Raises QueryProblems."""
+    factory = factory_engine.Factory(
+        name=plan.factory,
+        pipelines={name: {"properties": each} for name, each in definitions.pipelines.items()},
+        datasets={name: {"properties": each} for name, each in definitions.datasets.items()},
+        linked_services={name: {"properties": each} for name, each in definitions.linked_services.items()},
+    )
+    typed = {**definitions.trigger["typeProperties"], "startTime": "2026-01-01T00:00:00Z"}  # Azure's clock says when
+    trigger = {"properties": {**definitions.trigger, "typeProperties": typed}}
+    problems = [*factory_engine.check_factory(factory), *factory_engine.check_trigger("hours", trigger, factory)]
+    if problems:
+        raise QueryProblems("\n".join(str(problem) for problem in problems))
+    return definitions
 
 
 def _aliases(file: Path, text: str, word: str, found: set[str], declared: set[str], kind: str) -> list[str]:

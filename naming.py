@@ -64,6 +64,16 @@ RULES = {
     ),
     # unique in a region, among all customers
     "endpoint": Rule(minimum=3, maximum=32, pattern=r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?", says=_HYPHENS),
+    "server": Rule(
+        minimum=1, maximum=63, pattern=r"[a-z0-9]([a-z0-9-]*[a-z0-9])?", says="lower-case letters, digits, hyphens"
+    ),
+    "synapse": Rule(
+        minimum=1,
+        maximum=50,
+        pattern=r"(?!.*-ondemand)[a-z0-9]([a-z0-9-]*[a-z0-9])?",
+        says="lower-case letters, digits, hyphens, not -ondemand",
+    ),
+    "factory": Rule(minimum=3, maximum=63, pattern=r"[A-Za-z0-9]([A-Za-z0-9-]*[A-Za-z0-9])", says=_HYPHENS),
     "deployment": Rule(minimum=3, maximum=32, pattern=r"[A-Za-z]([A-Za-z0-9-]*[A-Za-z0-9])?", says=_HYPHENS),
 }
 
@@ -89,9 +99,13 @@ class Names:
     sensors_identity: str
     cluster_identity: str
     workspace_identity: str
+    warehouse_identity: str
     workspace: str
     cluster: str
     endpoint: str
+    server: str
+    synapse: str
+    factory: str
 
 
 def names(*, problem: str, environment: str, suffix: str) -> Names:
@@ -114,9 +128,13 @@ def names(*, problem: str, environment: str, suffix: str) -> Names:
         sensors_identity=name("identity", "id-sensors"),
         cluster_identity=name("identity", "id-cluster"),
         workspace_identity=name("identity", "id-workspace"),
+        warehouse_identity=name("identity", "id-warehouse"),
         workspace=name("workspace", "mlw"),
         cluster=f"cpu-{problem}",
         endpoint=name("endpoint", "score"),
+        server=name("server", "sql"),
+        synapse=name("synapse", "syn"),
+        factory=name("factory", "adf"),
     )
     check(made)
     return made
@@ -153,5 +171,6 @@ def _fit(limit: int, parts: list[str], separator: str) -> str:
     """The parts joined; when too long the third, the environment, is cut or left out."""
     prefix, problem, environment, end = parts
     room = limit - len(separator.join([prefix, problem, end])) - len(separator)
-    short = (environment.replace("-", "") if not separator else environment)[: max(room, 0)].strip("-")
+    plain = re.sub("-+", "-", environment)  # vaults and factories take single hyphens only
+    short = (plain.replace("-", "") if not separator else plain)[: max(room, 0)].strip("-")
     return separator.join(part for part in (prefix, problem, short, end) if part)

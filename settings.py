@@ -90,6 +90,26 @@ class Scoring:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Windows:
+    """What the schedule scores: windows of whole hours, of which a day is a multiple."""
+
+    hours: int
+    schedule: bool
+    rows_per_file: int
+    timeout_hours: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Warehouse:
+    """The database of results; `pause_minutes` is None where it never pauses."""
+
+    zone_redundant: bool
+    pause_minutes: int | None
+    dedicated_pool: bool
+    spark_pool: bool
+
+
+@dataclass(frozen=True, kw_only=True)
 class People:
     deployer_kind: str
     operator_object_id: str
@@ -104,6 +124,7 @@ class Settings:
     ephemeral: bool
     protect: bool
     tags: Mapping[str, str]
+    ingestion: str
     people: People
     hub: Hub
     stream: Stream
@@ -113,6 +134,13 @@ class Settings:
     watch: Watch
     cluster: Cluster
     scoring: Scoring
+    windows: Windows
+    warehouse: Warehouse
+
+    @property
+    def streams(self) -> bool:
+        """Whether sensors send events; otherwise rows come in files alone."""
+        return self.ingestion != "static"
 
 
 def read() -> Settings:
@@ -142,6 +170,7 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
         ephemeral=ephemeral,
         protect=r.flag("protect"),
         tags=_tags(r, problem, environment or stack),
+        ingestion=r.choice("ingestion", "streaming", "static", "both"),
         people=_people(r),
         hub=(hub := _hub(r)),
         stream=_stream(r, sizing.streaming_units(hub.events_per_second)),
@@ -153,6 +182,13 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
         ),
         cluster=_cluster(r),
         scoring=_scoring(r),
+        windows=Windows(
+            hours=r.whole("windowHours", 1, 24),
+            schedule=r.flag("schedule"),
+            rows_per_file=r.whole("rowsPerFile", 1, 10_000_000),
+            timeout_hours=r.whole("windowTimeoutHours", 1, 168),
+        ),
+        warehouse=_warehouse(r),
     )
     r.refuse_unknown()
     r.problems += [problem for keys, problem in _contradictions(settings) if not keys & r.wrong]
@@ -213,6 +249,16 @@ def _scoring(r: Reader) -> Scoring:
     )
 
 
+def _warehouse(r: Reader) -> Warehouse:
+    minutes = r.whole("sqlAutoPauseMinutes", 0, 10_080)
+    return Warehouse(
+        zone_redundant=r.choice("sqlTier", "serverless", "zoneRedundant") == "zoneRedundant",
+        pause_minutes=minutes or None,
+        dedicated_pool=r.flag("dedicatedPool"),
+        spark_pool=r.flag("sparkPool"),
+    )
+
+
 def _tags(r: Reader, problem: str, environment: str) -> dict[str, str]:
     words = "letters, digits, spaces, dots, at signs and hyphens"
     return {
@@ -254,6 +300,15 @@ def _contradictions(s: Settings) -> list[tuple[set[str], str]]:
     )
     limit = f"at most maxNodes ({s.cluster.maximum_nodes})"
     unless(s.scoring.instances <= s.cluster.maximum_nodes, "instances", found_is=s.scoring.instances, allowed=limit)
+    hours, pause = s.windows.hours, s.warehouse.pause_minutes
+    unless(24 % hours == 0, "windowHours", found_is=hours, allowed="a divisor of 24: no window crosses midnight")
+    allowed = (
+        "0 (never) or 15 to 10080"  # https://learn.microsoft.com/azure/azure-sql/database/serverless-tier-overview
+    )
+    unless(pause is None or pause >= 15, "sqlAutoPauseMinutes", found_is=pause, allowed=allowed)
+    never = "0: only the serverless tier pauses"
+    fits = pause is None or not s.warehouse.zone_redundant
+    unless(fits, "sqlAutoPauseMinutes", "sqlTier", found_is=f"{pause} and zoneRedundant", allowed=never)
     path, version = s.scoring.model_path, s.scoring.model_version
     unless(not (path and version), "modelPath", "modelVersion", found_is=f"{path!r} and {version!r}", allowed="one")
     unless(not (s.ephemeral and s.protect), "ephemeral", "protect", found_is="both true", allowed="one")

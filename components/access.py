@@ -13,6 +13,7 @@ from pulumi_azure_native import authorization
 
 import naming
 from components.place import Place
+from settings import People
 
 # https://learn.microsoft.com/azure/role-based-access-control/built-in-roles
 ROLES = {
@@ -21,6 +22,7 @@ ROLES = {
     "Azure Event Hubs Data Sender": "2b629674-e913-4c01-ae53-ef4638d8f975",
     "AzureML Data Scientist": "f6c7c914-8db3-469d-8ca1-694a8f32e121",
     "Contributor": "b24988ac-6180-42a0-ab88-20f7382dd24c",
+    "Data Factory Contributor": "673868aa-7521-48a0-acc6-0f60742d39f5",
     "Key Vault Administrator": "00482a5a-887f-4fb3-b363-3b7fe8e74483",
     "Monitoring Reader": "43d0d8ad-25c7-4714-9337-8ba259a9fe05",
     "Storage Blob Data Contributor": "ba92f5b4-2d11-453d-a403-e96b0029c9fe",
@@ -37,6 +39,12 @@ _ML_KEYLESS = _LEARN + "machine-learning/how-to-disable-local-auth-storage"
 _ML_BATCH = _LEARN + "machine-learning/how-to-authenticate-batch-endpoint"
 _BLOB = _LEARN + "storage/blobs/authorize-access-azure-active-directory"
 _METRICS = _LEARN + "azure-monitor/roles-permissions-security"
+_SERVERLESS = _LEARN + "synapse-analytics/sql/develop-storage-files-storage-access-control"
+_SYNAPSE = _LEARN + "synapse-analytics/security/how-to-grant-workspace-managed-identity-permissions"
+_FACTORY_BLOB = _LEARN + "data-factory/connector-azure-blob-storage"
+_FACTORY_LAKE = _LEARN + "data-factory/connector-azure-data-lake-storage"
+_FACTORY_WEB = _LEARN + "machine-learning/how-to-use-batch-azure-data-factory"
+_FACTORY_ROLES = _LEARN + "data-factory/concepts-roles-permissions"
 _READER, _WRITER = "Storage Blob Data Reader", "Storage Blob Data Contributor"
 
 
@@ -140,6 +148,23 @@ GRANTS = (
     Grant("operator", _WRITER, "workspace-account/scoring-input", "the operator prepares a job's input", _ML_BATCH),
     Grant("operator", _WRITER, "workspace-account/scoring-output", "jobs write as their invoker", _ML_BATCH),
     Grant("operator", "Monitoring Reader", "stream", "the operator reads the stream's state and metrics", _METRICS),
+    Grant(
+        "operator",
+        "Data Factory Contributor",
+        "factory",
+        "the operator starts, lists and cancels runs of windows",
+        _FACTORY_ROLES,
+    ),
+    # Serverless SQL reads files as whoever asks: the factory's identity, which looks into folders too.
+    Grant("factory", _READER, "lake/features", "the factory prepares a window's rows", _SERVERLESS),
+    Grant("factory", _READER, "lake/static", "the factory prepares a window's rows", _SERVERLESS),
+    Grant("factory", _WRITER, "lake/predictions", "the factory publishes scored files", _FACTORY_LAKE),
+    Grant("factory", _WRITER, "workspace-account/scoring-input", "the factory writes a job's input", _FACTORY_BLOB),
+    Grant("factory", _WRITER, "workspace-account/scoring-output", "jobs write as their invoker", _ML_BATCH),
+    Grant("factory", _READER, "workspace-account/assets", "jobs read model and code as their invoker", _ML_BATCH),
+    Grant("factory", "AzureML Data Scientist", "workspace", "the factory starts jobs and reads them", _FACTORY_WEB),
+    Grant("factory", "Monitoring Reader", "stream", "the factory waits for the stream's watermark", _METRICS),
+    Grant("synapse", _WRITER, "lake/synapse", "the workspace keeps its own files", _SYNAPSE, provable=False),
 )
 
 
@@ -171,6 +196,21 @@ def assign(
         )
         for grant in selected(identities, scopes)
     ]
+
+
+def assign_people(
+    people: People, *, deployer: Input[str], scopes: Mapping[str, Input[str]], place: Place
+) -> list[authorization.RoleAssignment]:
+    """The deployer's assignments and the operator's; where nobody is named, whoever deploys operates.
+
+    Returns what the deployer's own steps wait for.
+    """
+    if not people.operator_object_id:
+        both = ("deployer", "operator")
+        return assign(*both, principal=deployer, kind=people.deployer_kind, scopes=scopes, place=place)
+    operator, kind = people.operator_object_id, people.operator_kind
+    assign("operator", principal=operator, kind=kind, scopes=scopes, place=place)
+    return assign("deployer", principal=deployer, kind=people.deployer_kind, scopes=scopes, place=place)
 
 
 def selected(identities: Sequence[str], scopes: Mapping[str, Input[str]]) -> list[Grant]:

@@ -58,6 +58,7 @@ class Deployment(pulumi.ComponentResource):
     """
 
     name: str
+    serving: pulumi.Resource
 
     def __init__(
         self,
@@ -73,8 +74,7 @@ class Deployment(pulumi.ComponentResource):
         opts: ResourceOptions | None = None,
     ):
         super().__init__("batchscoring:index:Deployment", name, {}, opts)
-        run = {key: value for key, value in dataclasses.asdict(scoring).items() if key not in _NOT_CONTENT}
-        digest = fingerprint(parts.model.digest, parts.code.digest, parts.environment.digest, run)
+        digest = content(scoring, parts)
         self.name = naming.deployment(place.problem, digest)
         deployment = ml.BatchDeployment(
             f"{name}-{digest}",
@@ -88,7 +88,7 @@ class Deployment(pulumi.ComponentResource):
             # Azure removes it with the endpoint, and might refuse to remove the default alone.
             opts=ResourceOptions(parent=self, depends_on=list(after), deleted_with=endpoint.resource),
         )
-        step(
+        self.serving = step(
             f"{name}-switch",
             acts_on={
                 "endpoint": endpoint.endpoint_id,
@@ -103,6 +103,12 @@ class Deployment(pulumi.ComponentResource):
             opts=ResourceOptions(parent=self, depends_on=[deployment, *after]),
         )
         self.register_outputs({"name": self.name})
+
+
+def content(scoring: Scoring, parts: Parts) -> str:
+    """Digest of all that a deployment is made of."""
+    run = {key: value for key, value in dataclasses.asdict(scoring).items() if key not in _NOT_CONTENT}
+    return fingerprint(parts.model.digest, parts.code.digest, parts.environment.digest, run)
 
 
 _NOT_CONTENT = {"smoke_minutes", "model_path", "model_version"}

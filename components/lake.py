@@ -8,24 +8,27 @@ from components.place import Place
 from components.storage import StorageAccount
 from settings import Storage
 
-LAKE = ("features", "raw", "rejected", "predictions")
+# By how rows come in; `synapse` holds what the Synapse workspace keeps for itself.
+LAKE = {
+    "streaming": ("features", "raw", "rejected", "predictions", "synapse"),
+    "static": ("features", "static", "predictions", "synapse"),
+    "both": ("features", "raw", "rejected", "static", "predictions", "synapse"),
+}
 # Azure ML would make `azureml`, for job logs, by itself at the first job; declared, it can carry a role from the start.
 WORKSPACE = ("assets", "scoring-input", "scoring-output", "azureml")
 
 
-def lake(name: str, *, storage: Storage, place: Place) -> StorageAccount:
-    """The data lake: features, the raw archive, rejected events, predictions."""
+def lake(name: str, *, storage: Storage, ingestion: str, place: Place) -> StorageAccount:
+    """The data lake: features, the raw archive, rejected events, files that come in as such, predictions."""
+    containers = LAKE[ingestion]
+    days = {"raw": storage.raw_days, "rejected": storage.raw_days, "static": storage.raw_days}
+    days |= {"features": storage.feature_days, "predictions": storage.feature_days}
     return StorageAccount(
         name,
         account_name=place.names.lake_account,
         hierarchical=True,
-        containers=LAKE,
-        lifecycle={
-            "raw/": storage.raw_days,
-            "rejected/": storage.raw_days,
-            "features/": storage.feature_days,
-            "predictions/": storage.feature_days,
-        },
+        containers=containers,
+        lifecycle={f"{container}/": kept for container, kept in days.items() if container in containers},
         replication=storage.replication,
         soft_delete_days=storage.soft_delete_days,
         place=place,

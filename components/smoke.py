@@ -124,7 +124,7 @@ def _ended(target: Target, job: dict[str, Any], *, minutes: int) -> dict[str, An
 
 def _predictions(target: Target, attempt: str) -> bytes:
     found = blobs.below(target.account, "scoring-output", attempt)
-    answer = f"{attempt}/input.parquet"
+    answer = f"{attempt}/input.scored.parquet"
     if answer not in found:
         names = ", ".join(name.removeprefix(f"{attempt}/") for name in found) or "nothing"
         raise SmokeError(

@@ -36,7 +36,7 @@ def table(stack: Stack, runs: Sequence[Mapping[str, Any]], contract: Contract) -
     for run in runs:
         path = f"{run['window']}/{run['attempt']}"
         for name, data in scoring_run.outputs(stack, path).items():
-            if not name.endswith(scoring_run.REJECTED):
+            if name.endswith(scoring_run.SCORED):
                 tables.append(read(f"{scoring_run.OUTPUT}/{path}/{name}", data, contract.prediction))
     every = pa.concat_tables(tables) if tables else arrow_schema(contract.prediction).empty_table()
     return distinct(every, replace(contract.prediction, key=contract.feature.key))

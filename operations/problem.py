@@ -1,4 +1,4 @@
-"""What a problem brings along, found by its name: a folder of `scoring/` with a contract, a query and a simulator."""
+"""What a problem brings along, found by its name: a folder of `scoring/`, whose files scoring/problems.py lists."""
 
 import importlib
 from collections.abc import Callable
@@ -33,6 +33,10 @@ def query(problem: str) -> Path:
 
 def simulator(problem: str) -> ModuleType:
     return _module(problem, "simulator")
+
+
+def source(problem: str) -> ModuleType:
+    return _module(problem, "source")
 
 
 def models_folder(problem: str) -> Path:

@@ -19,7 +19,7 @@ from scoring.contract import Contract
 INPUT, OUTPUT = "scoring-input", "scoring-output"
 INPUT_STORE, OUTPUT_STORE = "scoring_input", "scoring_output"
 RECORD = "run.json"
-REJECTED = ".rejected.parquet"
+SCORED, REJECTED = ".scored.parquet", ".rejected.parquet"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -159,7 +159,7 @@ def outputs(stack: Stack, path: str) -> dict[str, bytes]:
 
 def count(files: Mapping[str, bytes], manifest: Mapping[str, Any], place: str) -> dict[str, int]:
     """Rows scored and rejected. Raises OperationError naming the input files whose rows are not all there."""
-    scored = {name.removesuffix(".parquet"): data for name, data in files.items() if not name.endswith(REJECTED)}
+    scored = {name.removesuffix(SCORED): data for name, data in files.items() if not name.endswith(REJECTED)}
     rejected = {name.removesuffix(REJECTED): data for name, data in files.items() if name.endswith(REJECTED)}
     wrong = []
     for entry in manifest["files"]:

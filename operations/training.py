@@ -1,70 +1,79 @@
-"""Training on this machine: history from the simulator, features by the problem's own query, models by its trainer."""
+"""Training on this machine: the history's feature rows, then the problem's own trainer in the scoring environment."""
 
 import hashlib
 import json
-import multiprocessing
 import os
 import shutil
 import subprocess
 import tempfile
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor
-from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from operations import history as histories
 from operations import problem as problems
-from operations.accounting import EVENT_INPUT
 from operations.errors import OperationError
+from operations.history import History, Measured
 from operations.local import scoring_python
-from operations.prepare import parquet
 from operations.problem import ROOT
 from operations.send import write_json
 
 STATE = "inputs.json"
-TOLERANCE = timedelta(minutes=5)
-"""For late events and for those out of order: the stack's defaults."""
+HISTORY = ("simulator", "plant", "query", "source", "contract")
+"""Files of a problem on which its history depends."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class History:
-    """`days` days before `until`, of a plant of this size."""
-
-    until: datetime
-    days: int
-    devices: int
-    sensors: int
-    seed: int
-
-    def facts(self) -> dict[str, Any]:
-        return asdict(self) | {"until": self.until.isoformat()}
-
-
-def train(problem: str, history: History, tell: Callable[[str], None]) -> bool:
+def train(problem: str, history: History | Measured, tell: Callable[[str], None]) -> bool:
     """Makes build/history/<problem> and build/models/<problem>; False when both are there already, of the same inputs.
 
     The model folder replaces the old one whole, or not at all. Raises OperationError when the scoring environment has
     not been made, or the trainer fails.
     """
-    python = scoring_python()
-    if not python.exists():
-        raise OperationError(f"{python}: no such interpreter; make the scoring environment: uv sync --project scoring")
-    history_to, models_to = problems.history_folder(problem), problems.models_folder(problem)
-    made = {"digest": inputs_digest(problem, history, simulation=True)}
-    if _read(history_to / STATE) == made:
-        tell(f"{history_to}: nothing changed")
-    else:
-        _replace(history_to, lambda folder: features(problem, history, folder, tell), made)
+    environment()
+    history_to, models_to = make_history(problem, history, tell), problems.models_folder(problem)
     trained = inputs_digest(problem, history, simulation=False)
     state = models_to.with_name(f"{problem}.{STATE}")
     if _read(state) == {"digest": trained, "model": model_digest(models_to)}:
         tell(f"{models_to}: nothing changed")
         return False
     tell("training")
-    _train(problem, python, history_to, models_to)
+    run_in_scoring(
+        f"scoring.{problem}.train", "--features", str(history_to.absolute()), "--output", str(models_to.absolute())
+    )
     write_json(state, {"digest": trained, "model": model_digest(models_to)})
     return True
+
+
+def make_history(problem: str, history: History | Measured, tell: Callable[[str], None]) -> Path:
+    """build/history/<problem>, made anew when it is not of the same inputs."""
+    folder = problems.history_folder(problem)
+    made = {"digest": inputs_digest(problem, history, simulation=True)}
+    if _read(folder / STATE) == made:
+        tell(f"{folder}: nothing changed")
+    else:
+        _replace(folder, lambda new: histories.write(problem, history, new, tell), made)
+    return folder
+
+
+def environment() -> Path:
+    """The interpreter of the scoring environment. Raises OperationError when it has not been made."""
+    python = scoring_python()
+    if not python.exists():
+        raise OperationError(f"{python}: no such interpreter; make the scoring environment: uv sync --project scoring")
+    return python
+
+
+def run_in_scoring(module: str, *arguments: str) -> str:
+    """What a module of `scoring/` prints, run in the environment of the cluster. Raises OperationError with its words.
+
+    It must not see this process's packages.
+    """
+    kept = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    command = [str(environment()), "-m", module, *arguments]
+    run = subprocess.run(command, cwd=ROOT, env=kept, capture_output=True, text=True, check=False)
+    if run.returncode:
+        raise OperationError(f"{' '.join(command)}: exit code {run.returncode}\n{run.stderr.strip()[-4000:]}")
+    return run.stdout.strip()
 
 
 def model_digest(folder: Path) -> str | None:
@@ -74,14 +83,13 @@ def model_digest(folder: Path) -> str | None:
     return digest(model_files(folder)) if (folder / "manifest.json").is_file() else None
 
 
-def inputs_digest(problem: str, history: History, *, simulation: bool) -> str:
+def inputs_digest(problem: str, history: History | Measured, *, simulation: bool) -> str:
     """Of all that the result depends on: extent, query and simulator of the history; for models the trainer as well."""
     folder = ROOT / "scoring" / problem
-    files = sorted([*folder.glob("*.py"), folder / "query.asaql", *(ROOT / "scoring").glob("*.py")])
+    query = [path for path in (folder / "query.asaql",) if path.is_file()]
+    files = sorted([*folder.glob("*.py"), *query, *(ROOT / "scoring").glob("*.py")])
     if simulation:
-        files = [
-            file for file in files if file.parent == folder and file.stem in ("simulator", "plant", "query", "contract")
-        ]
+        files = [file for file in files if file.parent == folder and file.stem in HISTORY]
     else:
         files.append(ROOT / "scoring" / "uv.lock")
     total = hashlib.sha256(json.dumps(history.facts(), sort_keys=True).encode())
@@ -89,52 +97,6 @@ def inputs_digest(problem: str, history: History, *, simulation: bool) -> str:
         data = file.read_bytes().replace(b"\r\n", b"\n")
         total.update(f"{file.relative_to(ROOT).as_posix()}\n{len(data)}\n".encode() + data)
     return total.hexdigest()[:16]
-
-
-def features(problem: str, history: History, folder: Path, tell: Callable[[str], None]) -> None:
-    """One Parquet file of feature rows per day, from the day's events by the problem's query and the stream engine."""
-    # Not forked: a forked child may hang on a lock that a thread of this process held.
-    context = multiprocessing.get_context("spawn")
-    tell(f"history: {history.days} days of events through the query")
-    with ProcessPoolExecutor(min(os.cpu_count() or 1, history.days), mp_context=context) as pool:
-        days = [pool.submit(day_features, problem, history, number) for number in range(history.days)]
-        for number, day in enumerate(days, start=1):
-            name, data, rows = day.result()
-            (folder / f"{name}.parquet").write_bytes(data)
-            tell(f"  {number / history.days:4.0%} {name}: {rows:,} feature rows")
-
-
-def day_features(problem: str, history: History, number: int) -> tuple[str, bytes, int]:
-    """Date, Parquet file and number of its feature rows of one day of the history, the oldest being number 0.
-
-    Only the input in event time is fed: features come from it alone, the other one writes the archive.
-    """
-    import pyarrow as pa
-    from stream_engine import Event, TimePolicy, compile_query, run
-
-    from scoring.contract import arrow_schema
-
-    path = problems.query(problem)
-    query = compile_query(path.read_text("utf-8"), name=str(path))
-    start = history.until - timedelta(days=history.days - number)
-    size = {"devices": history.devices, "sensors": history.sensors, "seed": history.seed}
-    deliveries = problems.simulator(problem).day(start, **size).deliveries()
-    events = [Event(body=body, enqueued=moment) for moment, _, body in deliveries]
-    policy = TimePolicy(late=TOLERANCE, out_of_order=TOLERANCE, action="Drop")
-    inputs = {alias: events if alias == EVENT_INPUT else [] for alias in query.inputs}
-    rows = run(query, inputs, policy=policy).outputs["features"]
-    schema = arrow_schema(problems.contract(problem).feature)
-    return f"{start:%Y-%m-%d}", parquet(pa.Table.from_pylist(list(map(dict, rows)), schema=schema)), len(rows)
-
-
-def _train(problem: str, python: Path, history: Path, models: Path) -> None:
-    # The trainer must not see this process's packages: its environment is the one of the cluster.
-    environment = {name: value for name, value in os.environ.items() if name not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    command = [str(python), "-m", f"scoring.{problem}.train", "--features", str(history.absolute())]
-    command += ["--output", str(models.absolute())]
-    run = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
-    if run.returncode:
-        raise OperationError(f"{' '.join(command)}: exit code {run.returncode}\n{run.stderr.strip()[-4000:]}")
 
 
 def _read(state: Path) -> dict[str, Any] | None:

@@ -13,11 +13,14 @@ rules = Rules("Monitoring")
 LOGS, INSIGHTS, SETTING = "operationalinsights:Workspace", "applicationinsights:Component", "monitor:DiagnosticSetting"
 LOGGED = (
     "containerregistry:Registry",
+    "datafactory:Factory",
     "eventhub:Namespace",
     "keyvault:Vault",
     "machinelearningservices:Workspace",
+    "sql:Database",
     "storage:StorageAccount",
     "streamanalytics:StreamingJob",
+    "synapse:Workspace",
 )
 BLOB_SERVICE = "/blobServices/default"
 

@@ -5,14 +5,17 @@ from pulumi_policy import Policy
 from policies import (
     access,
     containerregistry,
+    datafactory,
     deployment,
     eventhub,
     keyvault,
     machinelearning,
     monitoring,
+    sql,
     stack,
     storage,
     streamanalytics,
+    synapse,
 )
 from policies.rule import Rule, policy
 
@@ -24,6 +27,9 @@ SERVICES = (
     containerregistry.rules,
     machinelearning.rules,
     deployment.rules,
+    sql.rules,
+    synapse.rules,
+    datafactory.rules,
     monitoring.rules,
     access.rules,
     stack.rules,

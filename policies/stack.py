@@ -15,6 +15,7 @@ rules = Rules("Every resource, and the stack")
 UNTAGGABLE = {
     "authorization:RoleAssignment",
     "authorization:ManagementLockByScope",
+    *(f"datafactory:{part}" for part in ("CredentialOperation", "Dataset", "LinkedService", "Pipeline", "Trigger")),
     "eventhub:ConsumerGroup",
     "eventhub:EventHub",
     "eventhub:EventHubAuthorizationRule",
@@ -28,6 +29,7 @@ UNTAGGABLE = {
     "machinelearningservices:ModelContainer",
     "machinelearningservices:ModelVersion",
     "monitor:DiagnosticSetting",
+    "sql:FirewallRule",
     "storage:Blob",
     "storage:BlobContainer",
     "storage:BlobServiceProperties",
@@ -35,8 +37,13 @@ UNTAGGABLE = {
     "storage:StorageAccountStaticWebsite",
     "streamanalytics:Input",
     "streamanalytics:Output",
+    "synapse:IpFirewallRule",
+    "synapse:WorkspaceSqlAadAdmin",
 }
-STATEFUL = ("eventhub:EventHub", "keyvault:Vault", "machinelearningservices:Workspace", "storage:StorageAccount")
+STATEFUL = (
+    *("eventhub:EventHub", "keyvault:Vault", "machinelearningservices:Workspace", "storage:StorageAccount"),
+    *("sql:Server", "sql:Database"),
+)
 SECRET_NAME = re.compile(r"password|passphrase|secret|credential|sas|token|connection string|(?:^| )keys?$")
 SECRET_VALUE = re.compile(r"AccountKey=|SharedAccessKey=|SharedAccessSignature=|[?&]sig=|Password=", re.IGNORECASE)
 

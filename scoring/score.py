@@ -4,8 +4,8 @@ Environment: PROBLEM (folder of `scoring`, default sensors), AZUREML_MODEL_DIR, 
 CODE_DIGEST (what the deployment expects), AZUREML_ROOT_RUN_ID (name of the job; `local` without it. AZUREML_RUN_ID
 is the job's child that scores).
 
-For each input file `<stem>.parquet` there is one output of the same name, and `<stem>.rejected.parquet` when rows could
-not be scored. Rows in = rows scored + rows rejected, or the run fails.
+For each input file `<stem>.parquet` there is one output `<stem>.scored.parquet`, and `<stem>.rejected.parquet` when
+rows could not be scored. Rows in = rows scored + rows rejected, or the run fails.
 
 A file that cannot be read as rows of the contract fails its mini-batch, after the other files of it are written.
 It cannot be diverted row by row, and with error_threshold 0 it so fails the job: no partial hour is published.
@@ -126,7 +126,7 @@ def _score(scorer: Scorer, block: dict[Path, pa.Table]) -> list[str]:
             raise RuntimeError(f"{path.name}: rows do not add up: {counts}")
         if refused.num_rows:
             rows.write(refused, scorer.output / f"{path.stem}.rejected.parquet")
-        rows.write(of_file, scorer.output / f"{path.stem}.parquet")
+        rows.write(of_file, scorer.output / f"{path.stem}.scored.parquet")
         counts = {"in": part.num_rows, "scored": of_file.num_rows, "rejected": refused.num_rows}
         _log("scored", file=path.name, seconds=round(time.perf_counter() - started, 3), **counts)
         lines.append(f"{path.name}: " + " ".join(f"{name}={count}" for name, count in counts.items()))
@@ -186,8 +186,8 @@ def _blocks(tables: dict[Path, pa.Table]) -> list[dict[Path, pa.Table]]:
 
 def _check_name(path: Path, before: dict[Path, pa.Table]) -> None:
     """Two inputs must not write the same output."""
-    if path.stem.endswith(".rejected"):
-        raise rows.BadFile(f"{path.name}: is named like rejected rows; expected feature rows")
+    if path.stem.endswith((".rejected", ".scored")):
+        raise rows.BadFile(f"{path.name}: is named like {path.stem.rpartition('.')[2]} rows; expected feature rows")
     if any(path.stem == other.stem for other in before):
         raise rows.BadFile(f"{path.name}: another file of the mini-batch has the same name {path.stem}")
 

@@ -9,11 +9,10 @@ from operations import jobs, problem, scoring_run
 from operations.clock import clock
 from operations.commands.options import DEFAULT_STACK, Outputs, StackName, err, out
 from operations.errors import OperationError
+from operations.failures import failure
 from operations.prepare import ROWS_A_FILE
 from operations.stack import Stack, load
 from operations.windows import Window, window
-
-TAIL = 20
 
 
 def score(
@@ -103,19 +102,3 @@ def _complete(stack: Stack, hours: Window) -> None:
             f"{hours.name}: not complete: stream job {stack.streamJob} has written what came to "
             f"{watermark:%Y-%m-%d %H:%M}Z; expected {hours.end:%Y-%m-%d %H:%M}Z or later (batch-scoring status)."
         )
-
-
-def failure(stack: Stack, job: str) -> str:
-    """Why a job failed: Azure's error, the end of the log that tells most, and what it means."""
-    from batch_runner import explain
-
-    reason = jobs.error(stack, job)
-    found = jobs.cause(jobs.logs(stack, job))
-    parts = [f"cause: {reason}"] if reason else []
-    if found:
-        name, text = found
-        parts += [f"end of {name}:", *("  " + line for line in text.rstrip().splitlines()[-TAIL:])]
-    meaning = explain(f"{found[1] if found else ''}\n{reason}")
-    if meaning:
-        parts.append(f"meaning: {meaning}")
-    return "\n".join(parts) or "Azure keeps neither an error nor a log of it."

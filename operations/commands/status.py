@@ -8,7 +8,7 @@ from rich.table import Table
 from operations import jobs, monitor
 from operations.clock import clock
 from operations.commands.options import DEFAULT_STACK, Outputs, StackName, out
-from operations.commands.score import failure
+from operations.failures import failure
 from operations.stack import load
 
 

@@ -88,7 +88,11 @@ def test_the_three_sigma_rule_knows_each_series_history_and_nothing_else():
 def test_rows_in_are_rows_scored_and_rejected():
     manifest = {"files": [{"name": "rows-00000.parquet", "rows": 3}, {"name": "rows-00001.parquet", "rows": 1}]}
     one, two = parquet(predictions(prediction(5), prediction(10))), parquet(predictions(prediction(15)))
-    outputs = {"rows-00000.parquet": one, "rows-00000.rejected.parquet": two, "rows-00001.parquet": two}
+    outputs = {
+        "rows-00000.scored.parquet": one,
+        "rows-00000.rejected.parquet": two,
+        "rows-00001.scored.parquet": two,
+    }
     assert count(outputs, manifest, "here") == {"scored": 3, "rejected": 1}
 
 
@@ -96,8 +100,8 @@ def test_rows_in_are_rows_scored_and_rejected():
     ("outputs", "found"),
     [
         ({}, "rows-00000.parquet: 1 rows in, 0 out"),
-        ({"rows-00000.parquet": 2}, "rows-00000.parquet: 1 rows in, 2 out"),
-        ({"rows-00000.parquet": 1, "other.parquet": 1}, "other: belongs to no input file"),
+        ({"rows-00000.scored.parquet": 2}, "rows-00000.parquet: 1 rows in, 2 out"),
+        ({"rows-00000.scored.parquet": 1, "other.scored.parquet": 1}, "other: belongs to no input file"),
     ],
 )
 def test_lost_doubled_and_foreign_rows_are_named_and_nothing_is_committed(outputs, found):

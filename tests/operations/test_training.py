@@ -10,7 +10,8 @@ import pytest
 
 from operations import training
 from operations.errors import OperationError
-from operations.training import History, day_features, inputs_digest
+from operations.history import History, day_features
+from operations.training import inputs_digest
 from scoring.contract import arrow_schema
 from scoring.sensors import simulator
 from scoring.sensors.contract import FEATURE

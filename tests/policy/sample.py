@@ -15,6 +15,7 @@ RECEIVER, CONTRIBUTOR, OWNER, MONITOR = (
         "43d0d8ad-25c7-4714-9337-8ba259a9fe05",
     )
 )
+AZURE_ALONE = {"startIpAddress": "0.0.0.0", "endIpAddress": "0.0.0.0"}
 PRINCIPAL = "11111111-1111-1111-1111-111111111111"
 COMMON = {
     "location": "westeurope",
@@ -254,6 +255,24 @@ STACK = {
             },
             properties="model code environment cluster",
         ),
+        azure(
+            "server",
+            "sql:Server",
+            {"minimalTlsVersion": "1.2", "administrators": {"azureADOnlyAuthentication": True, "sid": UNKNOWN}},
+        ),
+        azure("database", "sql:Database", {"zoneRedundant": False}),
+        azure("sqlDoor", "sql:FirewallRule", AZURE_ALONE, part=True),
+        azure(
+            "synapse",
+            "synapse:Workspace",
+            {"azureADOnlyAuthentication": True, "managedVirtualNetwork": "default"},
+        ),
+        azure("synapseDoor", "synapse:IpFirewallRule", AZURE_ALONE, part=True),
+        azure("factory", "datafactory:Factory", {"identity": {"type": "SystemAssigned,UserAssigned"}}),
+        azure("service", "datafactory:LinkedService", {"properties": {"type": "AzureBlobFS", "url": "u"}}, part=True),
+        logged("database"),
+        logged("synapse"),
+        logged("factory"),
         logged("namespace"),
         logged("job"),
         logged("lake-blobs"),

@@ -9,12 +9,12 @@ from typing import Any
 import pytest
 
 from policies.pack import RULES, SERVICES
-from tests.policy import cases_data, cases_scoring
+from tests.policy import cases_conduct, cases_data, cases_scoring
 from tests.policy.analyzer import UNKNOWN, Declared, Finding, Pack
 from tests.policy.cases import Case
 from tests.policy.sample import STACK
 
-CASES = [*cases_data.CASES, *cases_scoring.CASES]
+CASES = [*cases_data.CASES, *cases_scoring.CASES, *cases_conduct.CASES]
 
 
 @pytest.fixture(scope="module")

@@ -47,6 +47,10 @@ class Recorder(Mocks):
                 **outputs["properties"],
                 "scoringUri": "https://e.westeurope.inference.ml.azure.com/jobs",
             }
+        if kind == "datafactory:Factory":
+            outputs["createTime"] = "2026-03-09T12:34:56Z"
+        if kind == "pulumi:index:Stash":
+            outputs["output"] = args.inputs["input"]
         if kind == "machinelearningservices:Workspace":
             outputs["workspaceId"] = WORKSPACE
         return f"/{kind}/{args.name}", outputs
@@ -60,6 +64,8 @@ class Recorder(Mocks):
 def _azure_name(inputs: Mapping[str, Any]) -> str:
     """The name of the resource itself: the last of the names on its path that the SDK takes."""
     order = ("name", "deploymentName", "endpointName", "computeName", "outputName", "inputName", "consumerGroupName")
+    order += ("pipelineName", "triggerName", "datasetName", "linkedServiceName", "credentialName", "factoryName")
+    order += ("databaseName", "serverName")
     order += (
         "eventHubName",
         "containerName",

@@ -38,7 +38,9 @@ def test_data_of_the_lake_is_given_by_container_never_by_account() -> None:
         "lake/features",
         "lake/raw",
         "lake/rejected",
+        "lake/static",
         "lake/predictions",
+        "lake/synapse",
     }
 
 
@@ -48,7 +50,7 @@ def test_what_carries_the_events_is_provable(identity: str) -> None:
 
 
 def test_a_stack_makes_every_grant_once_when_the_operator_is_named() -> None:
-    made = assignments(declare("dev", modelPath="", operatorObjectId=OPERATOR, operatorKind="User"))
+    made = assignments(declare("dev", modelPath="", ingestion="both", operatorObjectId=OPERATOR, operatorKind="User"))
     assert len(made) == len(GRANTS)
     people = {(a.inputs["principalId"], a.inputs["principalType"]) for a in made if a.name.startswith(("oper", "depl"))}
     assert people == {(OPERATOR, "User"), (DEPLOYER, "ServicePrincipal")}

@@ -95,8 +95,11 @@ def test_every_service_sends_all_its_logs_to_log_analytics(stack: list[Declared]
         "containerregistry:Registry",
         "keyvault:Vault",
         "machinelearningservices:Workspace",
+        "datafactory:Factory",
+        "sql:Database",
+        "synapse:Workspace",
     }
-    assert len(settings) == 7  # two storage accounts
+    assert len(settings) == 10  # two storage accounts
     for setting in settings:
         assert setting.inputs["logs"] == [{"categoryGroup": "allLogs", "enabled": True}]
         assert setting.inputs["workspaceId"] == "/operationalinsights:Workspace/monitoring-logs"
@@ -107,7 +110,7 @@ def test_the_lake_is_hierarchical_and_the_workspaces_account_is_not(stack: list[
     assert accounts == {"lake-account": True, "workspace-account-account": False}
     containers = {r.inputs["containerName"]: r.inputs["publicAccess"] for r in of(stack, "storage:BlobContainer")}
     lake, workspace = (
-        {"features", "raw", "rejected", "predictions"},
+        {"features", "raw", "rejected", "predictions", "synapse"},
         {"assets", "scoring-input", "scoring-output", "azureml"},
     )
     assert containers == dict.fromkeys(lake | workspace, "None")
@@ -179,7 +182,14 @@ def test_the_endpoint_has_tags_from_the_start(stack: list[Declared]) -> None:
 
 def test_steps_carry_what_they_act_on(stack: list[Declared]) -> None:
     steps = {r.name: r.inputs["input"] for r in of(stack, "pulumi:index:Stash")}
-    assert set(steps) == {"flow-start-step", "deployment-switch-step"}
+    starts = {name for name in steps if name.startswith("conduct-start-")}
+    assert len(starts) == 1
+    assert set(steps) - starts == {
+        "flow-start-step",
+        "deployment-switch-step",
+        "conduct-schema-step",
+        "conduct-schedule-step",
+    }
     assert len(steps["flow-start-step"]["parts"]) == 5
     assert set(steps["deployment-switch-step"]) == {
         "endpoint",
@@ -205,6 +215,9 @@ def test_every_name_in_azure_says_the_problem(stack: list[Declared]) -> None:
         "machinelearningservices:BatchEndpoint": "endpointName",
         "machinelearningservices:BatchDeployment": "deploymentName",
         "machinelearningservices:Workspace": "workspaceName",
+        "datafactory:Factory": "factoryName",
+        "sql:Server": "serverName",
+        "synapse:Workspace": "workspaceName",
     }
     for kind, key in keys.items():
         assert all("sensors" in resource.inputs[key] for resource in of(stack, kind)), kind
@@ -221,7 +234,7 @@ def test_without_a_model_the_endpoint_waits_for_its_first() -> None:
     kinds = Counter(r.type for r in declare("prod"))
     assert kinds["machinelearningservices:BatchEndpoint"] == 1
     assert kinds["machinelearningservices:BatchDeployment"] == 0
-    assert kinds["pulumi:index:Stash"] == 1
+    assert kinds["pulumi:index:Stash"] == 4  # the stream's start, the schema, the windows' start, their schedule
 
 
 def test_a_vault_outlives_a_lasting_stack_and_not_an_ephemeral_one() -> None:

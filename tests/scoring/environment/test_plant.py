@@ -135,7 +135,7 @@ def test_the_entry_script_scores_a_day_and_rejects_what_it_cannot(plant_job, aft
         [5, "tag2 is infinite"],
         [6, "no model for device elsewhere, sensor tag100"],
     ]
-    scored = pq.read_table(plant_job.output / "a.parquet")
+    scored = pq.read_table(plant_job.output / "a.scored.parquet")
     assert scored.schema.equals(arrow_schema(CONTRACT.prediction))
 
 
@@ -147,7 +147,7 @@ def test_golden_rows_are_scored_as_at_training_by_the_staged_folder(plant_job, s
     plant_job.run([soft_sensor / "golden/input.parquet"])
     expected = pq.read_table(soft_sensor / "golden/expected.parquet")
     assert (
-        pq.read_table(plant_job.output / "input.parquet")
+        pq.read_table(plant_job.output / "input.scored.parquet")
         .select(expected.column_names)
         .equals(
             expected.cast(pa.schema([arrow_schema(CONTRACT.prediction).field(name) for name in expected.column_names]))

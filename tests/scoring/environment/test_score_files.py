@@ -30,8 +30,8 @@ def put(table: pa.Table, name: str, position: int, value) -> pa.Table:
 def test_every_row_of_a_good_file_is_scored_in_the_contracts_columns(job, rows, capsys):
     job.start()
     assert job.run([job.file("a.parquet", rows)]) == ["a.parquet: in=180 scored=180 rejected=0"]
-    assert job.written == ["a.parquet"]
-    found = pq.read_table(job.output / "a.parquet")
+    assert job.written == ["a.scored.parquet"]
+    found = pq.read_table(job.output / "a.scored.parquet")
     assert found.schema.equals(arrow_schema(CONTRACT.prediction))
     for name in (*CONTRACT.feature.key, "Mean"):
         assert found[name].to_pylist() == rows[name].to_pylist()
@@ -98,22 +98,22 @@ def with_smaller_types(table):
 def test_columns_are_bound_by_name_and_harmless_differences_change_nothing(job, rows, change):
     job.start()
     job.run([job.file("a.parquet", rows), job.file("b.parquet", change(rows))])
-    assert job.table("a.parquet").equals(job.table("b.parquet"))
+    assert job.table("a.scored.parquet").equals(job.table("b.scored.parquet"))
 
 
 def test_single_precision_is_widened(job, rows):
     job.start()
     narrow = rows.set_column(5, "Mean", rows["Mean"].cast(pa.float32()))
     job.run([job.file("a.parquet", rows), job.file("b.parquet", narrow)])
-    assert np.allclose(job.table("a.parquet")["Expected"], job.table("b.parquet")["Expected"])
-    assert np.allclose(job.table("a.parquet")["Score"], job.table("b.parquet")["Score"], rtol=1e-3)
+    assert np.allclose(job.table("a.scored.parquet")["Expected"], job.table("b.scored.parquet")["Expected"])
+    assert np.allclose(job.table("a.scored.parquet")["Score"], job.table("b.scored.parquet")["Score"], rtol=1e-3)
 
 
 def test_an_empty_file_gives_an_output_of_no_rows(job, rows):
     job.start()
     assert job.run([job.file("a.parquet", rows.slice(0, 0))]) == ["a.parquet: in=0 scored=0 rejected=0"]
-    assert pq.read_table(job.output / "a.parquet").schema.equals(arrow_schema(CONTRACT.prediction))
-    assert job.written == ["a.parquet"]
+    assert pq.read_table(job.output / "a.scored.parquet").schema.equals(arrow_schema(CONTRACT.prediction))
+    assert job.written == ["a.scored.parquet"]
 
 
 @pytest.mark.parametrize(
@@ -144,8 +144,8 @@ def test_a_row_that_cannot_be_scored_is_rejected_with_its_reason_and_costs_no_ot
     (row,) = rejected.to_pylist()
     assert (row["Reason"], row["File"], row["Row"]) == (reason.replace("flow", sensor), "b.parquet", position)
     assert row["SensorId"] == sensor
-    others = job.table("a.parquet").drop(index=position).reset_index(drop=True)
-    assert job.table("b.parquet").equals(others)
+    others = job.table("a.scored.parquet").drop(index=position).reset_index(drop=True)
+    assert job.table("b.scored.parquet").equals(others)
 
 
 def test_a_column_without_any_value_rejects_every_row_and_scores_none(job, rows):
@@ -153,7 +153,7 @@ def test_a_column_without_any_value_rejects_every_row_and_scores_none(job, rows)
     file = job.file("a.parquet", rows.set_column(5, "Mean", pa.nulls(180)))
     assert job.run([file]) == ["a.parquet: in=180 scored=0 rejected=180"]
     assert set(job.table("a.rejected.parquet")["Reason"]) == {"Mean is null"}
-    assert len(job.table("a.parquet")) == 0
+    assert len(job.table("a.scored.parquet")) == 0
 
 
 def test_a_column_that_the_model_does_not_read_may_be_null(job, rows):
@@ -246,8 +246,8 @@ def test_a_bad_file_fails_with_its_name_after_the_others_are_written(job, rows, 
     files = [job.file("a.parquet", rows), make(job, rows), job.file("z.parquet", rows)]
     with pytest.raises(BadFile, match="1 of 3 files are bad: " + message):
         job.run(files)
-    assert job.written == ["a.parquet", "z.parquet"]
-    assert len(job.table("z.parquet")) == 180
+    assert job.written == ["a.scored.parquet", "z.scored.parquet"]
+    assert len(job.table("z.scored.parquet")) == 180
 
 
 def test_two_files_for_one_output_are_refused(job, rows):
@@ -259,7 +259,7 @@ def test_two_files_for_one_output_are_refused(job, rows):
 
 def test_a_full_disk_leaves_no_half_written_output(job, rows):
     job.start()
-    (job.output / "a.parquet").symlink_to("/dev/full")
+    (job.output / "a.scored.parquet").symlink_to("/dev/full")
     with pytest.raises(OSError, match="No space left"):
         job.run([job.file("a.parquet", rows)])
     assert job.written == []
@@ -274,6 +274,6 @@ def test_the_staged_code_folder_scores_by_itself(job, rows, tmp_path):
     assert ran.returncode == 0, ran.stderr
     assert ran.stdout.splitlines()[-1] == "a.parquet: in=180 scored=180 rejected=0"
     job.start()
-    staged = job.table("a.parquet")
+    staged = job.table("a.scored.parquet")
     job.run([job.inputs / "a.parquet"])
-    assert staged.equals(job.table("a.parquet")), "code digest and all"
+    assert staged.equals(job.table("a.scored.parquet")), "code digest and all"

@@ -146,14 +146,14 @@ def test_rows_are_stamped_with_model_code_and_job(job, model, rows, monkeypatch)
     monkeypatch.setenv("AZUREML_ROOT_RUN_ID", "batchjob-1")
     job.start()
     job.run([job.file("a.parquet", rows)])
-    stamps = job.table("a.parquet")[["ModelDigest", "CodeDigest", "Job"]].drop_duplicates().values.tolist()
+    stamps = job.table("a.scored.parquet")[["ModelDigest", "CodeDigest", "Job"]].drop_duplicates().values.tolist()
     assert stamps == [[expected, "0123456789abcdef", "batchjob-1"]]
 
 
 def test_without_a_deployment_rows_are_stamped_with_the_digests_of_what_lies_there(job, model, rows):
     job.start()
     job.run([job.file("a.parquet", rows)])
-    stamps = job.table("a.parquet")[["ModelDigest", "CodeDigest", "Job"]].drop_duplicates().values.tolist()
+    stamps = job.table("a.scored.parquet")[["ModelDigest", "CodeDigest", "Job"]].drop_duplicates().values.tolist()
     assert stamps == [[digest(model_files(model)), digest(code_files("sensors")), "local"]]
 
 
@@ -161,7 +161,7 @@ def test_golden_rows_as_input_give_the_golden_predictions(job, model):
     job.start()
     job.run([model / "golden" / "input.parquet"])
     expected = pq.read_table(model / "golden" / "expected.parquet")
-    found = pq.read_table(job.output / "input.parquet").select(expected.column_names)
+    found = pq.read_table(job.output / "input.scored.parquet").select(expected.column_names)
     assert found.cast(expected.schema).equals(expected)
     assert 0 < sum(expected["Anomaly"].to_pylist()) < expected.num_rows
 

@@ -55,9 +55,12 @@ class Azurite:
 
     async def stop(self) -> None:
         """Ends it, so that it writes all to disk; also when somebody has removed its folder."""
+        note = self._folder / "process.json"
         if self._pid:
             await asyncio.to_thread(processes.end, self._pid, str(self._folder), 15)
-        (self._folder / "process.json").unlink(missing_ok=True)
+        else:  # nobody asked for it in this life; a killed one may have left it
+            await asyncio.to_thread(processes.end_noted, note)
+        note.unlink(missing_ok=True)
 
     async def _find_or_start(self) -> None:
         note = self._folder / "process.json"

@@ -29,6 +29,7 @@ class Clock:
         self._real = time.monotonic()
         self._speed = float(saved["speed"])
         self._listeners: list[Listener] = []
+        self._holders: list[Callable[[], Awaitable[None]]] = []
         self._sleepers: list[tuple[datetime, int, asyncio.Future[None]]] = []
         self._count = itertools.count()
         self._moving = asyncio.Lock()
@@ -80,6 +81,10 @@ class Clock:
         """Listeners are awaited one after the other, in the order in which they came."""
         self._listeners.append(callback)
 
+    def hold(self, callback: Callable[[], Awaitable[None]]) -> None:
+        """Awaited in a jump before time moves on: what is under way at a moment ends at that moment."""
+        self._holders.append(callback)
+
     def start(self) -> None:
         if self._task is None:
             self._task = asyncio.get_running_loop().create_task(self._tick())
@@ -106,12 +111,25 @@ class Clock:
 
     async def _move(self, target: datetime) -> None:
         """Stops at every moment somebody sleeps for, so that all wake at their own time."""
-        while self._sleepers and self._sleepers[0][0] <= target:
-            self._rebase(max(self._sleepers[0][0], self.now()))
+        await self._held()
+        while (moment := self._next()) is not None and moment <= target:
+            self._rebase(max(moment, self.now()))
             await self._tell()
+            await self._held()
         self._rebase(max(target, self.now()))
         self._save()
         await self._tell()
+        await self._held()
+
+    def _next(self) -> datetime | None:
+        """When the first sleeper wakes; those that gave up are forgotten."""
+        while self._sleepers and self._sleepers[0][2].done():
+            heapq.heappop(self._sleepers)
+        return self._sleepers[0][0] if self._sleepers else None
+
+    async def _held(self) -> None:
+        for holder in self._holders:
+            await holder()
 
     async def _tell(self) -> None:
         now = self.now()

@@ -16,6 +16,9 @@ ROLE_DEFINITIONS = re.compile(r"(.*)/providers/microsoft\.authorization/roledefi
 FILTER = re.compile(r"(\w+)(?:\(\)|\s+eq\s+'([^']*)'|\('([^']*)'\))?", re.IGNORECASE)
 
 
+SYSTEM_IDENTITY = "/providers/microsoft.managedidentity/identities/default"
+
+
 def special(world: World, method: str, path: str, query: Mapping[str, str], body: Any, who: Principal) -> Answer | None:
     lower, directory = path.lower(), world.directory
     if method == "POST" and lower.endswith("/checknameavailability"):
@@ -34,10 +37,24 @@ def special(world: World, method: str, path: str, query: Mapping[str, str], body
         return 200, _subscription(world, name_of(path)), {}
     if re.fullmatch(r"/subscriptions/[^/]+/providers/[^/]+", lower):
         return 200, {"namespace": name_of(path), "registrationState": "Registered", "resourceTypes": []}, {}
+    if lower.endswith(SYSTEM_IDENTITY):
+        return 200, _system_identity(world, path, who), {}
     match = ROLE_DEFINITIONS.fullmatch(path)
     if match:
         return _role_definitions(world, path, match[1], match[2], query, who)
     return None
+
+
+def _system_identity(world: World, path: str, who: Principal) -> Body:
+    """learn.microsoft.com/rest/api/managedidentity/system-assigned-identities/get-by-scope"""
+    scope = path[: -len(SYSTEM_IDENTITY)]
+    world.access.require(who.object_id, "Microsoft.ManagedIdentity/identities/read", scope)
+    found = world.directory.find(scope)
+    if found is None:
+        raise AzureError(404, "ResourceNotFound", f"'{scope}' has no system-assigned identity.")
+    properties = {"tenantId": world.directory.tenant_id, "principalId": found.object_id, "clientId": found.client_id}
+    kind = "Microsoft.ManagedIdentity/identities"
+    return {"id": path, "name": "default", "type": kind, "properties": properties}
 
 
 def collection(

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azure_sandbox import ml_environment
+from azure_sandbox import ml_commands, ml_environment
 from azure_sandbox.blobs import Blobs, Place
 from azure_sandbox.cluster import Clusters, most_nodes
 from azure_sandbox.context import Sandbox
@@ -160,15 +160,30 @@ class MachineLearning:
 
     # Resource Manager
 
-    async def job_resources(self, method: str, path: str, _: Any, __: Any, ___: Principal) -> tuple[int, Any]:
-        """GET jobs, GET jobs/NAME."""
+    async def job_resources(self, method: str, path: str, _: Any, body: Any, who: Principal) -> tuple[int, Any]:
+        """GET jobs, GET and PUT jobs/NAME."""
         workspace, _, name = path.partition("/jobs")
         if not name.strip("/"):
             return 200, {"value": [job_resource(job) for job in self.jobs.all(workspace)]}
         job = self.jobs.find(name.strip("/"))
+        if method == "PUT":
+            return self._submit(workspace, name.strip("/"), job, (body or {}).get("properties") or {}, who)
         if job is None or method != "GET":
             raise AzureError(404, "ResourceNotFound", f"The job '{name.strip('/')}' could not be found.")
         return 200, job_resource(job)
+
+    def _submit(self, workspace: str, name: str, job: Record | None, asked: Record, who: Principal) -> tuple[int, Any]:
+        """A new command job; of an existing one only what describes it can change."""
+        checked = ml_commands.checked(asked)
+        if job is not None:
+            ml_commands.describe(job, checked)
+            self.jobs.save(job)
+            return 200, job_resource(job)
+        ml_commands.check_assets(self._sandbox.store, checked)
+        self._check_compute(checked["computeId"], 1)
+        record = ml_commands.record(workspace, name, checked, who, self._sandbox.clock.stamp())
+        self.jobs.launch(record)
+        return 201, job_resource(record)
 
     async def cancel(self, path: str, _: Any, principal: Principal) -> None:
         found = CANCEL.fullmatch(path)
@@ -225,7 +240,10 @@ class MachineLearning:
         task.add_done_callback(self._builds.discard)
 
     def status(self) -> dict[str, str]:
-        return {job["name"]: f"{job['status']}, {job['deployment']}, by {job['by']}" for job in self.jobs.all()[:10]}
+        return {
+            job["name"]: f"{job['status']}, {job['deployment'] or 'command'}, by {job['by']}"
+            for job in self.jobs.all()[:10]
+        }
 
 
 async def _quietly(conda_file: str | None) -> None:

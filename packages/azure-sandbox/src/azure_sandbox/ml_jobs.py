@@ -9,13 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from azure_sandbox import ml_environment
+from azure_sandbox import ml_commands, ml_environment
 from azure_sandbox.blobs import Blobs, Place
 from azure_sandbox.cluster import Clusters
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ml_data import JobData, JobFailed, datastore_place
+from azure_sandbox.ml_shapes import variables
 
 TABLE = "CREATE TABLE IF NOT EXISTS ml_jobs (name TEXT PRIMARY KEY, workspace TEXT, created TEXT, record TEXT NOT NULL)"
 ENDED = ("Completed", "Failed", "Canceled")
@@ -31,6 +32,7 @@ class Jobs:
         self._sandbox, self._blobs, self._clusters = sandbox, blobs, clusters
         self._tasks: dict[str, asyncio.Task[None]] = {}
         self._closing = False
+        self.computing: set[str] = set()  # jobs that have their nodes and work, in real time
         sandbox.store.execute(TABLE)
 
     def start(self) -> None:
@@ -61,10 +63,12 @@ class Jobs:
         return json.loads(rows[0][0]) if rows else None
 
     def launch(self, record: Record) -> None:
-        self._save(record)
+        self.save(record)
         task = asyncio.create_task(self._run(record))
         self._tasks[record["name"]] = task
-        task.add_done_callback(lambda _: self._tasks.pop(record["name"], None))
+        task.add_done_callback(
+            lambda _: (self._tasks.pop(record["name"], None), self.computing.discard(record["name"]))
+        )
 
     def cancel(self, name: str) -> None:
         task = self._tasks.get(name)
@@ -87,8 +91,9 @@ class Jobs:
                 raise JobFailed("UserError", "The compute has no managed identity with which data could be read.")
             self._status(record, "Queued")
             nodes = await self._clusters.acquire(record["compute"], record["instances"])
+            self.computing.add(record["name"])
             self._status(record, "Preparing")
-            await self._score(record, data, work)
+            await (self._command if "command" in record else self._score)(record, data, work)
             outcome, error = "Completed", None
         except asyncio.CancelledError:
             if self._closing:
@@ -123,7 +128,7 @@ class Jobs:
         self._status(record, "Running")
         result = await _in_thread(
             code=work / "code", script=code["scoringScript"], model=work / "model", inputs=[work / "input"],
-            output=work / "output", logs=logs, python=str(python), environment=_variables(record),
+            output=work / "output", logs=logs, python=str(python), environment=variables(record),
             settings=replace(settings, instance_count=record["instances"]),
         )  # fmt: skip
         record["counts"] = {"succeeded": result.items_succeeded, "failed": result.items_failed}
@@ -132,6 +137,20 @@ class Jobs:
             raise JobFailed(error.code if error else "UserError", error.message if error else "SystemExit: 42")
         self._status(record, "Finalizing")
         await data.send(work / "output", output)
+
+    async def _command(self, record: Record, data: JobData, work: Path) -> None:
+        job = record["command"]
+        python, log = await ml_environment.build(data.asset("environments", job["environmentId"]).get("condaFile"))
+        _write(work / "other" / BUILD_LOG, log)
+        reader = replace(data, compute=self._identity(record["compute"]) or data.compute)
+        code = (
+            self._reader_of_code(reader, data.asset("codes", job["codeId"])["codeUri"]) if job.get("codeId") else None
+        )
+        self._status(record, "Running")
+        await ml_commands.run(record, data, code, python, work)
+        self._status(record, "Finalizing")
+        if (work / "code" / "outputs").exists():
+            await reader.send(work / "code" / "outputs", self._logs(record, record["name"]).below("outputs"))
 
     def _reader_of_code(self, data: JobData, uri: str) -> JobData:
         """Code that a client uploaded into a container of the service's own is handed to the nodes by the workspace."""
@@ -145,17 +164,21 @@ class Jobs:
         _write(work / "job" / EXECUTION_LOG, "\n".join([*record["history"], summary, ""]))
         with contextlib.suppress(JobFailed, AzureError):  # a log that cannot be written does not change the outcome
             if data is not None:
+                data = replace(data, compute=self._identity(record["compute"]) or data.compute)
                 for run, folder in ((record["name"], "job"), (record["child"], "other")):
                     await data.send(work / folder, self._logs(record, run))
+                inside = "" if "command" in record else "logs/"
                 if (work / "logs").exists():
-                    await data.send(work / "logs", self._logs(record, record["child"]).below("logs"))
+                    await data.send(work / "logs", self._logs(record, record["child"]).below(inside.rstrip("/")))
                 names = {"job": work / "job", "child": work / "other"}
                 found = {
                     run: [p.relative_to(f).as_posix() for p in f.rglob("*") if p.is_file()] for run, f in names.items()
                 }
                 found["child"] += [
-                    f"logs/{p.relative_to(work / 'logs').as_posix()}" for p in (work / "logs").rglob("*.*")
+                    f"{inside}{p.relative_to(work / 'logs').as_posix()}" for p in (work / "logs").rglob("*.*")
                 ]
+                if record["child"] == record["name"]:
+                    found["child"] += found["job"]
                 record["logFiles"] = {run: sorted(files) for run, files in found.items()}
         self._status(record, outcome)
         shutil.rmtree(work, ignore_errors=True)
@@ -168,13 +191,17 @@ class Jobs:
         return datastore_place((store or {})["properties"], f"ExperimentRun/dcid.{run}")
 
     def _data(self, record: Record) -> JobData | None:
-        compute = self._sandbox.store.resource(record["compute"]) or {}
-        identity, invoker = self.identity_of(compute), self._sandbox.directory.find(record["invoker"])
+        identity, invoker = self._identity(record["compute"]), self._sandbox.directory.find(record["invoker"])
         if identity is None or invoker is None:
             return None
+        kind = str((record.get("command", {}).get("identity") or {}).get("identityType"))
+        who = invoker if kind.lower() == "useridentity" else identity
         return JobData(
-            sandbox=self._sandbox, blobs=self._blobs, workspace=record["workspace"], compute=identity, invoker=invoker
+            sandbox=self._sandbox, blobs=self._blobs, workspace=record["workspace"], compute=who, invoker=invoker
         )
+
+    def _identity(self, compute: str) -> Principal | None:
+        return self.identity_of(self._sandbox.store.resource(compute) or {})
 
     def identity_of(self, resource: Record) -> Principal | None:
         """The managed identity with which a workspace or a cluster works."""
@@ -192,9 +219,9 @@ class Jobs:
         record["started" if status == "Running" else "ended" if status in ENDED else "seen"] = (
             self._sandbox.clock.stamp()
         )
-        self._save(record)
+        self.save(record)
 
-    def _save(self, record: Record) -> None:
+    def save(self, record: Record) -> None:
         values = (record["name"], record["workspace"].lower(), record["created"], json.dumps(record))
         statement = "INSERT INTO ml_jobs VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE SET record = excluded.record"
         if self._sandbox.store.resource(record["workspace"]):
@@ -213,16 +240,6 @@ async def _in_thread(**arguments: Any) -> Any:
         stop.set()
         await asyncio.gather(work, return_exceptions=True)
         raise
-
-
-def _variables(record: Record) -> dict[str, str]:
-    """The run ids as Azure gives them: the script runs in the scoring step, a child of the job."""
-    return {
-        "AZUREML_RUN_ID": record["child"],
-        "AZUREML_ROOT_RUN_ID": record["name"],
-        "AZUREML_EXPERIMENT_NAME": record["experiment"],
-        "AZUREML_ARM_WORKSPACE_NAME": record["workspace"].rsplit("/", 1)[-1],
-    }
 
 
 def _write(path: Path, text: str) -> None:

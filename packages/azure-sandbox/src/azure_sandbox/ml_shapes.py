@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from azure_sandbox import ml_commands
 from azure_sandbox.errors import AzureError
 
 Record = dict[str, Any]
@@ -41,10 +42,16 @@ def the_output(outputs: Record, child: str) -> tuple[str, str | None]:
 
 
 def job_resource(job: Record) -> Record:
-    """A batch job as Resource Manager shows it: a pipeline job with the tag azureml.batchrun."""
+    """A job as Resource Manager shows it; a batch job is a pipeline job with the tag azureml.batchrun."""
     workspace = job["workspace"]
     tracking = f"azureml://api.azureml.ms/mlflow/v1.0{workspace}"
     studio = f"https://ml.azure.com/runs/{job['name']}?wsid={workspace}"
+    services = {
+        "Studio": {"jobServiceType": "Studio", "endpoint": studio},
+        "Tracking": {"jobServiceType": "Tracking", "endpoint": tracking},
+    }
+    if "command" in job:
+        return ml_commands.shown(job, services)
     return {
         "id": f"{workspace}/jobs/{job['name']}",
         "name": job["name"],
@@ -59,10 +66,7 @@ def job_resource(job: Record) -> Record:
                 "azureml.batchrun": "true", "azureml.jobtype": "azureml.batchjob",
                 "azureml.deploymentname": job["deployment"], "azureml.endpointname": job["endpoint"],
             },
-            "services": {
-                "Studio": {"jobServiceType": "Studio", "endpoint": studio},
-                "Tracking": {"jobServiceType": "Tracking", "endpoint": tracking},
-            },
+            "services": services,
         },
     }  # fmt: skip
 
@@ -74,4 +78,14 @@ def invoked(job: Record) -> Record:
         "name": job["name"],
         "type": "Microsoft.MachineLearningServices/workspaces/batchEndpoints/jobs",
         "properties": {"status": job["status"], "name": job["name"], "inputData": {}, "outputData": {}},
+    }
+
+
+def variables(record: Record) -> dict[str, str]:
+    """The run ids as Azure gives them: the script runs in the scoring step, a child of the job."""
+    return {
+        "AZUREML_RUN_ID": record["child"],
+        "AZUREML_ROOT_RUN_ID": record["name"],
+        "AZUREML_EXPERIMENT_NAME": record["experiment"],
+        "AZUREML_ARM_WORKSPACE_NAME": record["workspace"].rsplit("/", 1)[-1],
     }

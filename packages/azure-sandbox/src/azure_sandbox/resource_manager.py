@@ -50,15 +50,17 @@ class ResourceManager:
         self.world = World(store=store, clock=clock, directory=directory, access=access)
         self._operations = Operations(store, slow)
         self._actions: dict[tuple[str, str], Handler] = {}
+        self._refused: dict[tuple[str, str], tuple[str, ...]] = {}
         self._collections: dict[str, Handler] = {}
         self._writer = Writer(self.world, self._operations)
 
     # What the services behind Resource Manager hang in here. Kinds and verbs in any case.
 
-    def on_action(self, kind: str, verb: str, handler: Handler) -> None:
+    def on_action(self, kind: str, verb: str, handler: Handler, *, refused: tuple[str, ...] = ()) -> None:
         """POST `id/verb`: async (resource, body, principal) → (status, body[, headers]). A 202 without a Location gets
-        one, with polling that ends by itself."""
+        one, with polling that ends by itself. `refused`: parameters of Azure's that are not offered here."""
         self._actions[kind.lower(), verb.lower()] = handler
+        self._refused[kind.lower(), verb.lower()] = refused
 
     def collection(self, kind: str, handler: Handler) -> None:
         """Resources that are not stored here, such as jobs: async (method, path, query, body, principal) →
@@ -121,7 +123,7 @@ class ResourceManager:
         if method == "GET" and not item:
             return listings.collection(self.world, path, query, who, self._writer.shown)
         if method == "POST":
-            return await self._post(path, body, who, version)
+            return await self._post(path, query, body, who, version)
         if not item:
             raise AzureError(405, "HttpMethodNotAllowed", f"The method {method} is not allowed on '{path}'.")
         rule = self._rule(path, version)
@@ -144,7 +146,7 @@ class ResourceManager:
 
     # Actions and what is not stored here
 
-    async def _post(self, path: str, body: Any, who: Principal, version: str) -> Answer:
+    async def _post(self, path: str, query: Mapping[str, str], body: Any, who: Principal, version: str) -> Answer:
         target, verb = path.rsplit("/", 1)
         rule = self._rule(target, version)
         self._require(who, f"{action_type(rule)}/{verb}/action", target)
@@ -155,6 +157,8 @@ class ResourceManager:
         handler = self._actions.get((rule.kind, verb.lower()))
         if handler is None:
             raise AzureError(404, "NotFound", f"The sandbox does not offer the action '{verb}' of '{rule.name}'.")
+        for name in self._refused[rule.kind, verb.lower()]:
+            refuse(name in query, f"The sandbox does not offer the parameter '{name}' of '{verb}'.", "NotOffered")
         status, answer, headers = answered(await handler(resource, body or {}, who))
         if status == 202 and "Location" not in headers:
             headers |= self._operations.begin(target, "action", str(resource.get("location", "")), "location", version)

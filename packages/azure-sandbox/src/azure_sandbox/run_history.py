@@ -34,6 +34,7 @@ RUN = re.compile(r".*/runs/([^/]+)(?:/(children|details))?")
 ENDPOINT_JOBS = re.compile(r".*/batchendpoints/([^/]+)(?:/deployments/([^/]+))?/jobs", re.IGNORECASE)
 OUTPUT = re.compile(r"azureml_([-0-9a-f]+)_output_score")
 READ = "Microsoft.MachineLearningServices/workspaces/experiments/runs/read"
+WRITE = "Microsoft.MachineLearningServices/workspaces/experiments/runs/write"
 
 
 class RunHistory:
@@ -53,7 +54,10 @@ class RunHistory:
         if workspace is None:
             raise AzureError(404, "ResourceNotFound", f"The workspace of '{path}' could not be found.")
         self._sandbox.access.require(principal.object_id, READ, workspace["id"])
-        body = await json_body(request) if request.method == "POST" else {}
+        body = await json_body(request) if request.method in ("POST", "PATCH") else {}
+        if request.method == "PATCH":
+            self._sandbox.access.require(principal.object_id, WRITE, workspace["id"])
+            return JSONResponse(self._describe(path, body or {}))
         return JSONResponse(await self._answer(workspace, path, body or {}))
 
     async def _answer(self, workspace: Record, path: str, body: Any) -> Any:
@@ -63,7 +67,8 @@ class RunHistory:
         if found := RUN.fullmatch(path):
             job = self._job(found[1])
             if found[2] == "children":
-                return {"value": [_run(job, child=True)] if found[1] == job["name"] else []}
+                own = found[1] == job["name"] != job["child"]
+                return {"value": [_run(job, child=True)] if own else []}
             if found[2] == "details":
                 return await self._details(workspace, job, child=found[1] == job["child"])
             return _run(job, child=found[1] == job["child"])
@@ -73,6 +78,18 @@ class RunHistory:
         if path.lower().endswith("/dataversion/batchgetresolveduris"):
             return {"values": {asset: self._resolved(workspace, asset) for asset in body.get("values", [])}}
         raise AzureError(404, "NotFound", f"The sandbox does not offer '{path}'.")
+
+    def _describe(self, path: str, body: Record) -> Record:
+        """Tags, properties, name and description of a command job, which a client may change at any time."""
+        found = RUN.fullmatch(path)
+        job = self._job(found[1]) if found else {}
+        if "command" not in job:
+            raise AzureError(405, "MethodNotAllowed", f"'{path}' is no command job: nothing of it can be changed.")
+        for key in ("tags", "properties"):
+            job["command"][key] = {**(job["command"].get(key) or {}), **(body.get(key) or {})}
+        job["command"] |= {key: body[key] for key in ("displayName", "description") if body.get(key)}
+        self._jobs.save(job)
+        return _run(job, child=False)
 
     def _job(self, run: str) -> Record:
         job = self._jobs.find(run)
@@ -115,16 +132,20 @@ class RunHistory:
 def _run(job: Record, *, child: bool) -> Record:
     place = job["workspace"].rsplit("/", 1)[-1]
     asset = f"azureml://locations/-/workspaces/{place}/data/azureml_{job['child']}_output_score/versions/1"
+    command = job.get("command")
+    child = child and command is None
+    kind = "azureml.StepRun" if child else "azureml.PipelineRun"
+    name = "batchscoring" if child else job["name"]
     return {
         "runId": job["child"] if child else job["name"],
         "parentRunId": job["name"] if child else None,
         "rootRunId": job["name"],
-        "displayName": "batchscoring" if child else job["name"],
+        "displayName": (command or {}).get("displayName") or name,
         "status": job["status"],
-        "runType": "azureml.StepRun" if child else "azureml.PipelineRun",
+        "runType": "azureml.command" if command else kind,
         "createdUtc": job["created"],
-        "tags": {},
-        "properties": {},
+        "tags": (command or {}).get("tags") or {},
+        "properties": (command or {}).get("properties") or {},
         "createdBy": {"userName": job["by"]},
         "lastModifiedBy": {"userName": job["by"]},
         "lastModifiedUtc": job.get("ended") or job["created"],

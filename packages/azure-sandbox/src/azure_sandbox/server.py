@@ -70,7 +70,7 @@ def build(state: Path, *, clock: str | None = None, speed: float | None = None) 
 async def serve(sandbox: Sandbox, certificates: Certificates, key: str) -> None:
     """Listens, says so in `server.json`, and serves until SIGTERM or SIGINT."""
     web, door = Web(sandbox), BlobDoor(sandbox)
-    jobs = install(sandbox, web)
+    services = install(sandbox, web)
     sandbox.ports = _ports(sandbox.state)
     proxy = Proxy({"web": sandbox.ports["web"], "blob": sandbox.ports["blob"]}, _recorder(sandbox))
     stopped = asyncio.Event()
@@ -85,12 +85,14 @@ async def serve(sandbox: Sandbox, certificates: Certificates, key: str) -> None:
             listener = await asyncio.start_server(handle, "127.0.0.1", port, ssl=tls, limit=1 << 20, backlog=512)
             stack.callback(listener.close)
         sandbox.clock.start()
-        jobs.start()
+        for service in services:
+            service.start()
         _announce(sandbox)
         watch = asyncio.create_task(_watch(sandbox.state, stopped))
         await stopped.wait()
         watch.cancel()
-        await jobs.close()
+        for service in reversed(services):
+            await service.close()
         await sandbox.clock.stop()
     await sandbox.azurite.stop()
     sandbox.store.close()

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from azure_sandbox.provider import schema, table
+from azure_sandbox.provider import factories, schema, table
 
 Value = dict[str, Any]
 
@@ -28,13 +28,13 @@ def to_arm(token: str, inputs: Value) -> Value:
     identity = body.get("identity")
     if isinstance(identity, dict) and isinstance(identity.get("userAssignedIdentities"), list):
         body["identity"] = {**identity, "userAssignedIdentities": {u: {} for u in identity["userAssignedIdentities"]}}
-    return _nested(kind, body, _wrap)
+    return factories.wrap(kind, _nested(kind, body, _wrap))
 
 
 def from_arm(token: str, answer: Value) -> Value:
     """Only what the SDK's resource class can show."""
     kind, names = table.short(token), schema.output_names(token)
-    flat = {key: value for key, value in _nested(kind, answer, _unwrap).items() if key != "id"}
+    flat = {key: value for key, value in factories.unwrap(kind, _nested(kind, answer, _unwrap)).items() if key != "id"}
     if "properties" not in names:
         back = {arm: ours for ours, arm in table.RENAMED.get(kind, {}).items()}
         inner = flat.pop("properties", None) or {}

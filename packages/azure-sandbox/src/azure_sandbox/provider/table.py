@@ -11,6 +11,10 @@ STORAGE = "Microsoft.Storage/storageAccounts/{accountName}"
 HUBS = "Microsoft.EventHub/namespaces/{namespaceName}"
 JOB = "Microsoft.StreamAnalytics/streamingjobs/{jobName}"
 ML = "Microsoft.MachineLearningServices/workspaces/{workspaceName}"
+FACTORY = "Microsoft.DataFactory/factories/{factoryName}"
+SQL = "Microsoft.Sql/servers/{serverName}"
+DATABASE = SQL + "/databases/{databaseName}"
+SYNAPSE = "Microsoft.Synapse/workspaces/{workspaceName}"
 
 # A path that starts with "/" is complete; any other one lies below a resource group.
 PATHS = {
@@ -52,6 +56,29 @@ PATHS = {
     "machinelearningservices:DataVersion": ML + "/data/{name}/versions/{version}",
     "machinelearningservices:BatchEndpoint": ML + "/batchEndpoints/{endpointName}",
     "machinelearningservices:BatchDeployment": ML + "/batchEndpoints/{endpointName}/deployments/{deploymentName}",
+    "datafactory:Factory": FACTORY,
+    "datafactory:LinkedService": FACTORY + "/linkedservices/{linkedServiceName}",
+    "datafactory:Dataset": FACTORY + "/datasets/{datasetName}",
+    "datafactory:Pipeline": FACTORY + "/pipelines/{pipelineName}",
+    "datafactory:Trigger": FACTORY + "/triggers/{triggerName}",
+    "datafactory:CredentialOperation": FACTORY + "/credentials/{credentialName}",
+    "sql:Server": SQL,
+    "sql:ServerAzureADAdministrator": SQL + "/administrators/{administratorName}",
+    "sql:ServerAzureADOnlyAuthentication": SQL + "/azureADOnlyAuthentications/{authenticationName}",
+    "sql:FirewallRule": SQL + "/firewallRules/{firewallRuleName}",
+    "sql:ServerBlobAuditingPolicy": SQL + "/auditingSettings/{blobAuditingPolicyName}",
+    "sql:ServerSecurityAlertPolicy": SQL + "/securityAlertPolicies/{securityAlertPolicyName}",
+    "sql:SqlVulnerabilityAssessmentsSetting": SQL + "/sqlVulnerabilityAssessments/{vulnerabilityAssessmentName}",
+    "sql:Database": DATABASE,
+    "sql:DatabaseSecurityAlertPolicy": DATABASE + "/securityAlertPolicies/{securityAlertPolicyName}",
+    "sql:TransparentDataEncryption": DATABASE + "/transparentDataEncryption/{tdeName}",
+    "sql:BackupShortTermRetentionPolicy": DATABASE + "/backupShortTermRetentionPolicies/{policyName}",
+    "synapse:Workspace": SYNAPSE,
+    "synapse:IpFirewallRule": SYNAPSE + "/firewallRules/{ruleName}",
+    "synapse:SqlPool": SYNAPSE + "/sqlPools/{sqlPoolName}",
+    "synapse:BigDataPool": SYNAPSE + "/bigDataPools/{bigDataPoolName}",
+    "synapse:WorkspaceAadAdmin": SYNAPSE + "/administrators/activeDirectory",
+    "synapse:WorkspaceSqlAadAdmin": SYNAPSE + "/sqlAdministrators/activeDirectory",
 }
 
 # Properties of the envelope; everything else goes under `properties`, unless the SDK shows `properties` itself.
@@ -124,10 +151,22 @@ IMMUTABLE = {
     "machinelearningservices:EnvironmentVersion": {"properties.image", "properties.condaFile", "properties.build"},
     "machinelearningservices:DataVersion": {"properties.dataUri", "properties.dataType"},
     "machinelearningservices:BatchEndpoint": {"properties.authMode"},
+    "sql:Server": {"administratorLogin", "administrators"},
+    "sql:Database": {"collation", "catalogCollation", "isLedgerOn"},
+    "synapse:Workspace": {"azureADOnlyAuthentication", "managedVirtualNetwork"},
 }
 
 # There as soon as their parent is: Create may find them, Delete gives them back their defaults.
-SINGLETONS = {"storage:BlobServiceProperties", "eventhub:NamespaceNetworkRuleSet"}
+SINGLETONS = {
+    "storage:BlobServiceProperties",
+    "eventhub:NamespaceNetworkRuleSet",
+    "sql:ServerBlobAuditingPolicy",
+    "sql:ServerSecurityAlertPolicy",
+    "sql:SqlVulnerabilityAssessmentsSetting",
+    "sql:DatabaseSecurityAlertPolicy",
+    "sql:TransparentDataEncryption",
+    "sql:BackupShortTermRetentionPolicy",
+}
 
 
 def short(token: str) -> str:

@@ -17,6 +17,7 @@ from azure_sandbox.ids import kind_of, name_of
 from azure_sandbox.store import Store
 
 Body = dict[str, Any]
+FILES = ("types.toml", "conducting.toml")
 JSON_TYPES = {
     bool: "true or false",
     int: "a number",
@@ -84,11 +85,16 @@ class Type:
 
 
 def _load() -> dict[str, Type]:
-    tables = tomllib.loads(Path(__file__).with_name("types.toml").read_text(encoding="utf-8"))
+    tables: dict[str, dict[str, Any]] = {}
+    for file in FILES:
+        tables |= tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
     found: dict[str, Type] = {}
     for name, given in tables.items():
-        base = tables.get(given.pop("like", ""), {})
-        facts = base | {k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in given.items()}
+        base = tables.get(given.get("like", ""), {})
+        facts: dict[str, Any] = base | {
+            k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in given.items()
+        }
+        facts.pop("like", None)
         found[name.lower()] = Type(name=name, **facts)
     return found
 

@@ -1,0 +1,269 @@
+"""The pipeline `score`: one window, from the lake's rows to results that people see, or nothing at all.
+
+Every run has folders and a job of its own, and readers follow `dbo.runs`, whose row is written last: a run that ends
+anywhere before leaves what they see as it was.
+"""
+
+# ruff: noqa: S608 (the texts are made of names that are ours and of values of Azure's making)
+
+from collections.abc import Sequence
+
+from components.pipelines.activities import (
+    LEARNING,
+    MANAGEMENT,
+    ONCE,
+    RETRIED,
+    STORAGE,
+    Json,
+    activity,
+    copy,
+    dataset,
+    expression,
+    fail,
+    script,
+    until,
+    wait,
+    web,
+    when,
+)
+from components.pipelines.plan import Plan
+from scoring.preparation import factory_expression
+
+START, END = "pipeline().parameters.windowStart", "pipeline().parameters.windowEnd"
+WINDOW = f"@{{formatDateTime({START}, 'yyyyMMddTHH')}}-@{{formatDateTime({END}, 'yyyyMMddTHH')}}"
+FOLDER = f"{WINDOW}/@{{pipeline().RunId}}"
+JOB = "activity('Invoke').output.name"
+SCORED, REJECTED = "*.scored.parquet", "*.rejected.parquet"
+_STATUS = "activity('Job').output.properties.status"
+_ENDED = "createArray('Completed', 'Failed', 'Canceled', 'NotResponding')"
+_NEVER = 10**9  # seconds of delay of a job that tells none
+_API = "api-version=2024-04-01"
+
+
+def score(plan: Plan) -> Json:
+    """The pipeline's properties. Parameters: a window of whole hours of a day, UTC; the deployment that scores it."""
+    parameters: Json = {"windowStart": {"type": "String"}, "windowEnd": {"type": "String"}}
+    parameters["deployment"] = {"type": "String", "defaultValue": plan.deployment}
+    return {
+        "description": "Scores one window and shows it once it is whole",
+        "parameters": parameters,
+        "variables": {"rejected": {"type": "String", "defaultValue": "0"}},
+        "activities": [
+            *_complete(plan),
+            *_prepare(plan),
+            *_score(plan),
+            *_publish(plan),
+            *_store(plan),
+            *_commit(plan),
+        ],
+    }
+
+
+def _complete(plan: Plan) -> list[Json]:
+    """Nothing of the window is still on its way, and there is something."""
+    gate = [_gate(plan)] if plan.stream else []
+    after = [activity["name"] for activity in gate]
+    hourly = plan.source == "features" and plan.window_hours == 1
+    folder = f"@{{formatDateTime({START}, '{'yyyy/MM/dd/HH' if hourly else 'yyyy/MM/dd'}')}}"
+    there = activity(
+        "Rows",
+        "GetMetadata",
+        {
+            "dataset": dataset("lake_folder", container=plan.source, folder=folder),
+            "fieldList": ["exists"],
+            "storeSettings": {"type": "AzureBlobFSReadSettings", "recursive": True},
+        },
+        after=after,
+        policy=RETRIED,
+    )
+    message = f"{WINDOW}: there is no folder {plan.source}/{folder} in the lake: no rows have come"
+    missing = when("Missing", "@not(activity('Rows').output.exists)", fail("NoRows", message, "NoRows"), after=["Rows"])
+    return [*gate, there, missing]
+
+
+def _gate(plan: Plan) -> Json:
+    """Waits until the stream's watermark has passed the window: then its job writes no more rows of it."""
+    ago = "@{formatDateTime(addMinutes(utcNow(), %d), 'yyyy-MM-ddTHH:mm:ssZ')}"
+    query = "api-version=2023-10-01&metricnames=OutputWatermarkDelaySeconds&aggregation=Maximum&interval=PT5M"
+    query += f"&timespan={ago % -5}/{ago % 0}"
+    url = f"{MANAGEMENT.rstrip('/')}{plan.stream}/providers/Microsoft.Insights/metrics?{query}"
+    series = "first(activity('Watermark').output.value)?.timeseries"
+    data = f"coalesce(first(coalesce({series}, json('[]')))?.data, json('[]'))"
+    # The span may touch two of the service's intervals.
+    delay = f"max(coalesce(first({data})?.maximum, {_NEVER}), coalesce(last({data})?.maximum, {_NEVER}))"
+    began = "ticks(first(split(activity('Watermark').output.timespan, '/')))"
+    passed = f"@greaterOrEquals(sub({began}, mul({delay}, 10000000)), ticks({END}))"
+    pause = wait("Lag", 60, after={"Watermark": "Completed"})
+    return until("Watermark passed", passed, web("Watermark", "GET", url, MANAGEMENT), pause, timeout="0.02:00:00")
+
+
+def _prepare(plan: Plan) -> list[Json]:
+    source: Json = {"type": "AzureSqlSource", "queryTimeout": "01:00:00", "partitionOption": "None"}
+    source["sqlReaderQuery"] = expression(factory_expression(plan.template, lake=plan.lake))
+    sink = {
+        "type": "ParquetSink",
+        "storeSettings": {"type": "AzureBlobStorageWriteSettings"},
+        "formatSettings": {
+            "type": "ParquetWriteSettings",
+            "maxRowsPerFile": plan.rows_per_file,
+            "fileNamePrefix": "rows",
+        },
+    }
+    write = dataset("input_rows", folder=f"{FOLDER}/rows")
+    rows = "activity('Prepare').output.rowsCopied"
+    message = f"{WINDOW}: the folder has no rows of this window; nothing to score"
+    body = "".join(
+        [
+            f'{{"problem": "{plan.problem}", "window": "{WINDOW}", "attempt": "@{{pipeline().RunId}}", ',
+            f'"from": "@{{{START}}}", "to": "@{{{END}}}", "rows": @{{{rows}}}, ',
+            "\"fileCount\": @{activity('Prepare').output.filesWritten}}",
+        ]
+    )
+    url = f"https://{plan.account}.blob.core.windows.net/scoring-input/{FOLDER}/manifest.json"
+    headers = {"x-ms-blob-type": "BlockBlob", "x-ms-version": "2023-11-03", "Content-Type": "application/json"}
+    return [
+        copy("Prepare", source, sink, read=dataset("serverless_query"), write=write, after=["Missing"]),
+        when("Empty", f"@equals({rows}, 0)", fail("Nothing", message, "NoRows"), after=["Prepare"]),
+        web("Manifest", "PUT", url, STORAGE, headers=headers, body=expression(body), after=["Empty"]),
+    ]
+
+
+def _score(plan: Plan) -> list[Json]:
+    paths = "azureml://datastores/{}/paths/"
+    source, target = paths.format("scoring_input") + FOLDER + "/rows/", paths.format("scoring_output") + FOLDER
+    rows = f'"InputData": {{"rows": {{"JobInputType": "UriFolder", "Uri": "{source}"}}}}'
+    files = f'"OutputData": {{"score": {{"JobOutputType": "UriFile", "Uri": "{target}/predictions.csv"}}}}'
+    body = f'{{"properties": {{{rows}, {files}}}}}'
+    headers = {
+        "Content-Type": "application/json",
+        "azureml-model-deployment": expression("@pipeline().parameters.deployment"),
+    }
+    job = f"{MANAGEMENT.rstrip('/')}{plan.workspace}/jobs/@{{{JOB}}}?{_API}"
+    history = f"https://{plan.location}.api.azureml.ms/history/v1.0{plan.workspace}/runs/@{{{JOB}}}/details"
+    cause = "coalesce(activity('Cause').output?.error?.error?.message, 'the job keeps no error')"
+    message = f"{WINDOW}: job @{{{JOB}}} is @{{{_STATUS}}}: @{{{cause}}}"
+    return [
+        # Once only: a second request would find the first one's output in its way. The trigger tries the window again.
+        web(
+            "Invoke",
+            "POST",
+            plan.scoring_uri,
+            LEARNING,
+            policy=ONCE,
+            headers=headers,
+            body=expression(body),
+            after=["Manifest"],
+        ),
+        until(
+            "Job ended",
+            f"@contains({_ENDED}, {_STATUS})",
+            wait("Pause", 30),
+            web("Job", "GET", job, MANAGEMENT, after=["Pause"]),
+            timeout=f"{plan.timeout_hours // 24}.{plan.timeout_hours % 24:02}:00:00",
+            after=["Invoke"],
+        ),
+        when(
+            "Job failed",
+            f"@not(equals({_STATUS}, 'Completed'))",
+            web("Cause", "GET", history, LEARNING, policy=ONCE),
+            fail("JobFailed", message, "JobFailed", after={"Cause": "Completed"}),
+            after=["Job ended"],
+        ),
+    ]
+
+
+def _publish(plan: Plan) -> list[Json]:
+    read = {"type": "AzureBlobStorageReadSettings", "recursive": False, "wildcardFileName": SCORED}
+    write = {"type": "AzureBlobFSWriteSettings", "copyBehavior": "PreserveHierarchy"}
+    publish = copy(
+        "Publish",
+        {"type": "BinarySource", "storeSettings": read},
+        {"type": "BinarySink", "storeSettings": write},
+        read=dataset("output_files", folder=FOLDER),
+        write=dataset("predictions_files", folder=f"{plan.problem}/run=@{{{JOB}}}"),
+        after=["Job failed"],
+    )
+    listed = activity(
+        "Outputs",
+        "GetMetadata",
+        {
+            "dataset": dataset("output_files", folder=FOLDER),
+            "fieldList": ["childItems"],
+            "storeSettings": {"type": "AzureBlobStorageReadSettings", "recursive": False},
+        },
+        policy=RETRIED,
+        after=["Job failed"],
+    )
+    return [publish, listed]
+
+
+def _store(plan: Plan) -> list[Json]:
+    upsert = _load("Upsert", SCORED, "predictions_table", plan.key, after=["Publish"])
+    job = [{"name": "Job", "value": expression(f"@{JOB}")}]
+    divert = _load("Divert", REJECTED, "rejected_table", ["Job", "File", "Row"], additionalColumns=job)
+    count = {"variableName": "rejected", "value": expression("@string(activity('Divert').output.rowsCopied)")}
+    some = "@contains(string(activity('Outputs').output.childItems), '.rejected.parquet')"
+    rows, scored = "activity('Prepare').output.rowsCopied", "activity('Upsert').output.rowsCopied"
+    message = f"{WINDOW}: @{{{rows}}} rows in, @{{{scored}}} scored and @{{variables('rejected')}} rejected"
+    lost = f"@not(equals({rows}, add({scored}, int(variables('rejected')))))"
+    return [
+        upsert,
+        when(
+            "Rejected",
+            some,
+            divert,
+            activity("Count", "SetVariable", count, after=["Divert"]),
+            after=["Outputs", "Upsert"],
+        ),
+        when("Lost", lost, fail("RowsLost", message, "RowsLost"), after=["Rejected"]),
+    ]
+
+
+def _load(name: str, files: str, table: str, key: Sequence[str], **more: object) -> Json:
+    after = more.pop("after", ())
+    read = {"type": "AzureBlobStorageReadSettings", "recursive": False, "wildcardFileName": files}
+    source = {"type": "ParquetSource", "storeSettings": read, **more}
+    sink = {
+        "type": "AzureSqlSink",
+        "writeBehavior": "upsert",
+        "upsertSettings": {"useTempDB": True, "keys": list(key)},
+        "tableOption": "none",
+    }
+    return copy(name, source, sink, read=dataset("output_rows", folder=FOLDER), write=dataset(table), after=after)
+
+
+def _commit(plan: Plan) -> list[Json]:
+    digests = [
+        f"(SELECT MAX({name}) FROM dbo.predictions WHERE Job = N'@{{{JOB}}}')" for name in ("ModelDigest", "CodeDigest")
+    ]
+    day = f"@{{formatDateTime({START}, 'yyyy/MM/dd')}}"
+    moments = [f"CAST(N'@{{formatDateTime({each}, 'yyyy-MM-ddTHH:mm:ss')}}' AS DATETIME2(6))" for each in (START, END)]
+    archive = f"N'raw/{day}'" if plan.stream else "NULL"
+    counts = ["activity('Prepare').output.rowsCopied", "activity('Upsert').output.rowsCopied", "variables('rejected')"]
+    values = {
+        "Job": f"N'@{{{JOB}}}'",
+        "ModelDigest": digests[0],
+        "CodeDigest": digests[1],
+        "Deployment": "N'@{pipeline().parameters.deployment}'",
+        "PipelineRun": "N'@{pipeline().RunId}'",
+        "Source": f"N'{plan.source}/{day}'",
+        "Input": f"N'scoring-input/{FOLDER}'",
+        "Archive": archive,
+        "WindowStart": moments[0],
+        "WindowEnd": moments[1],
+        "Committed": "SYSUTCDATETIME()",
+        **dict(zip(("Prepared", "Scored", "Rejected"), (f"@{{{count}}}" for count in counts), strict=True)),
+    }
+    names = ", ".join(values)
+    given = ", ".join(f"{value} AS {name}" for name, value in values.items())
+    merge = (  # of names that are ours, and values of Azure's making
+        f"MERGE INTO dbo.runs WITH (HOLDLOCK) AS t USING (SELECT {given}) AS s ON t.Job = s.Job "
+        f"WHEN NOT MATCHED BY TARGET THEN INSERT ({names}) VALUES ({', '.join(f's.{name}' for name in values)});"
+    )
+    # Rows of committed runs that a later one has replaced; nobody sees them.
+    replaced = "IN (SELECT Job FROM dbo.runs) AND Job NOT IN (SELECT Job FROM dbo.committed_runs)"
+    tidy = [f"DELETE FROM dbo.{table} WHERE Job {replaced};" for table in ("predictions", "rejected")]
+    return [
+        script("Commit", "warehouse", merge, after=["Lost"]),
+        script("Tidy", "warehouse", *tidy, after=["Commit"]),
+    ]
