@@ -29,6 +29,11 @@ class Stack:
     scoringUri: str
     deployment: str
     cluster: str
+    ingestion: str
+    windowHours: int
+    sqlServer: str
+    database: str
+    synapse: str
     sensorsIdentityId: str
     sensorsIdentityClientId: str
     vault: str
