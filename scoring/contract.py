@@ -88,14 +88,17 @@ def arrow_schema(row: Row) -> pa.Schema:
 
 
 def raw_row(contract: Contract) -> Row:
-    """What the archive keeps of an event: every field as the text that was sent, and when it arrived.
+    """What the archive keeps of an event: every field as the text that was sent, and when and where it arrived.
+
+    Order is checked within a partition: without it nobody could tell later which events were too far out of order.
 
     ValueError for a problem without events.
     """
     if contract.event is None:
         raise ValueError(f"problem {contract.problem} has no event: its rows come as files or tables")
     arrival = Column(name="ArrivalTime", type="timestamp", description="When the event reached the hub", unit="UTC")
-    return Row(name="raw", columns=(arrival, *_as_text(contract.event)), key=())
+    partition = Column(name="PartitionId", type="int64", description="Partition of the hub that took the event")
+    return Row(name="raw", columns=(arrival, partition, *_as_text(contract.event)), key=())
 
 
 def diverted_row(contract: Contract) -> Row:

@@ -111,7 +111,7 @@ def retyped(found):
 
 
 def without_cast(found):
-    found["raw"][1].type = None
+    found["raw"][2].type = None
 
 
 def without_output(found):
