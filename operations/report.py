@@ -1,5 +1,6 @@
-"""What a run came to: events, rows, anomalies and how right they are; as the page and as JSON."""
+"""What runs came to: events, rows, anomalies and how right they are; as the page and as JSON."""
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -11,37 +12,44 @@ from operations import quality
 from operations.accounting import Account
 from operations.page.charts import Band, Series
 from operations.page.columns import THRESHOLD, Parts
-from operations.page.render import AccountLine, Page, Tile
+from operations.page.render import AccountLine, Page, RunLine
+from operations.page.scales import instant
+from operations.tiles import tiles
+
+JOB = "Job"
+INJECTED, TOLD = "fault injected by the simulator", "known fault, told by the data's owner"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """`sent`, `account` and the two qualities are there when the record of what was sent is."""
+    """`sent` and `account` are there when the record of what was sent is, `judged` when a fault is known in the rows.
+
+    `noun` is what a row is of: "windows", or "measurements" where rows come in files.
+    """
 
     problem: str
     parts: Parts
     rows: pa.Table
     runs: Sequence[Mapping[str, Any]]
+    noun: str = "windows"
     sent: Mapping[str, Any] | None = None
     account: Account | None = None
-    found: quality.Quality | None = None
-    rule: quality.Quality | None = None
+    judged: quality.Judgement | None = None
 
     @property
     def flagged(self) -> int:
         return sum(1 for anomaly in self.rows.column(self.parts.anomaly).to_pylist() if anomaly)
 
+    @property
+    def series(self) -> set[tuple]:
+        return {key[1:] for key in quality.keys(self.rows, self.parts)}
+
+    @property
+    def flagged_series(self) -> set[tuple]:
+        return {key[1:] for key in quality.flagged(self.rows, self.parts)}
+
     def counts(self, name: str) -> int:
         return sum(run[name] for run in self.runs)
-
-
-def judge(
-    rows: pa.Table, parts: Parts, sent: Mapping[str, Any], history: pa.Table | None
-) -> tuple[quality.Quality, quality.Quality | None]:
-    """The model's quality against the injected truth, and the three-sigma rule's where there is a history."""
-    truth = quality.injected(sent["truth"], parts) & set(quality.keys(rows, parts))
-    model = quality.compare(quality.flagged(rows, parts), truth)
-    return model, None if history is None else quality.compare(quality.three_sigma(rows, history, parts), truth)
 
 
 def facts(report: Report) -> dict[str, Any]:
@@ -56,82 +64,45 @@ def facts(report: Report) -> dict[str, Any]:
     if report.account is not None:
         lines = [{"kind": line.kind, "count": line.count, "source": line.source} for line in report.account.lines]
         found["events"] = {"sent": report.account.sent, "balance": report.account.balance, "lines": lines}
-    if report.found is not None:
-        found["quality"] = report.found.facts()
-    if report.rule is not None:
-        found["three_sigma"] = report.rule.facts()
+    if report.judged is not None:
+        known, alarm = report.judged.faults, quality.first_alarm(report.judged.faults)
+        counts = {"known": len(known), "found": sum(fault.alarm is not None for fault in known)}
+        found["faults"] = {**counts, "first_alarm_seconds": None if alarm is None else alarm.total_seconds()}
+        found["quality"] = report.judged.found.facts()
+        if report.judged.rule is not None:
+            found["three_sigma"] = report.judged.rule.facts()
     return found
 
 
 def page(report: Report) -> Page:
     begin, end = _extent(report)
-    series = series_of(report.rows, report.parts, [] if report.sent is None else report.sent["faults"])
+    series = series_of(report.rows, report.parts, _bands(report))
     account = report.account
     deployments = ", ".join(dict.fromkeys(str(run["deployment"]) for run in report.runs))
+    which = series[0].name if len(series) == 1 else f"{len(series)} series"
     return Page(
         title=f"{report.problem.capitalize()}, {_span(begin, end)}",
-        subtitle=f"{report.rows.num_rows:,} windows of {len(series)} series, scored by {deployments}",
+        subtitle=f"{report.rows.num_rows:,} {report.noun} of {which}, scored by {deployments}",
         begin=begin,
         end=end,
         key_names=report.parts.series,
+        noun=report.noun,
+        truth=TOLD if report.sent is None else INJECTED,
+        meaning=report.parts.meaning,
         series=series,
-        tiles=tiles(report, series),
+        tiles=tiles(report),
         account=[AccountLine(label=x.label, count=x.count, meaning=x.meaning, source=x.source) for x in account.lines]
         if account
         else (),
         sent=account.sent if account else 0,
-        runs=[
-            [(name, str(run[name])) for name in _RUN_FACTS if run.get(name) not in (None, "")] for run in report.runs
-        ],
+        runs=_runs(report),
+        origin=_origin(report),
         footer="Times are UTC. Made by batch-scoring results; needs no network.",
     )
 
 
-_RUN_FACTS = (
-    "window",
-    "attempt",
-    "job",
-    "deployment",
-    "model",
-    "code",
-    "input",
-    "rows",
-    "scored",
-    "rejected",
-    "seconds",
-)
-
-
-def tiles(report: Report, series: Sequence[Series]) -> list[Tile]:
-    rows, scored, rejected = (report.counts(name) for name in ("rows", "scored", "rejected"))
-    busy = sum(1 for one in series if one.flagged)
-    found = []
-    if report.sent is not None:
-        found.append(
-            Tile(label="Events sent", value=f"{report.sent['sent']:,}", note=f"{report.sent['rate']:,} a second")
-        )
-    state = "good" if rows == scored + rejected else "bad"
-    found.append(
-        Tile(label="Rows in", value=f"{rows:,}", note=f"{scored:,} scored + {rejected:,} rejected", state=state)
-    )
-    found.append(Tile(label="Anomalies", value=f"{report.flagged:,}", note=f"in {busy} of {len(series)} series"))
-    if report.found is not None:
-        found.append(Tile(label="Recall", value=f"{report.found.recall:.2f}", note="of windows with an injected fault"))
-        found.append(Tile(label="Precision", value=f"{report.found.precision:.2f}", note="of windows flagged"))
-        rule = report.rule
-        better = rule is None or report.found.f1 > rule.f1
-        note = "" if rule is None else f"three-sigma rule: {rule.f1:.2f}"
-        found.append(Tile(label="F1", value=f"{report.found.f1:.2f}", note=note, state="good" if better else "bad"))
-    return found
-
-
-def series_of(rows: pa.Table, parts: Parts, faults: Sequence[Mapping[str, Any]]) -> list[Series]:
-    """The rows by series, in the order of time, each with the faults that were injected into it."""
-    bands: dict[tuple[str, ...], list[Band]] = {}
-    for fault in faults:
-        span = {"start": datetime.fromisoformat(fault["Start"]), "end": datetime.fromisoformat(fault["End"])}
-        key = tuple(str(fault[name]) for name in parts.series)
-        bands.setdefault(key, []).append(Band(**span, kind=fault["Kind"]))
+def series_of(rows: pa.Table, parts: Parts, bands: Mapping[tuple[str, ...], Sequence[Band]]) -> list[Series]:
+    """The rows by series, in the order of time, each with its known faults."""
     columns = (parts.time, parts.value, parts.expected, parts.score, parts.anomaly)
     grouped: dict[tuple[str, ...], list[tuple]] = {}
     ordered = rows.sort_by(parts.time)
@@ -145,7 +116,7 @@ def _series(key: tuple[str, ...], rows: Sequence[tuple], parts: Parts, bands: Se
     times, values, expected, scores, anomalies = zip(*rows, strict=True)
     return Series(
         key=key,
-        value_name=parts.value,
+        value_name=key[-1] if key else parts.value,
         unit=parts.unit,
         times=times,
         values=values,
@@ -157,6 +128,49 @@ def _series(key: tuple[str, ...], rows: Sequence[tuple], parts: Parts, bands: Se
     )
 
 
+def _bands(report: Report) -> dict[tuple[str, ...], list[Band]]:
+    """As the simulator injected them, to the second; else from the first faulty row to the last."""
+    found: dict[tuple[str, ...], list[Band]] = {}
+    if report.sent is not None:
+        for fault in report.sent["faults"]:
+            span = {"start": datetime.fromisoformat(fault["Start"]), "end": datetime.fromisoformat(fault["End"])}
+            key = tuple(str(fault[name]) for name in report.parts.series)
+            found.setdefault(key, []).append(Band(**span, kind=fault["Kind"]))
+    elif report.judged is not None:
+        for fault in report.judged.faults:
+            band = Band(start=fault.start, end=fault.end, kind=fault.kind)
+            found.setdefault(tuple(str(part) for part in fault.series), []).append(band)
+    return found
+
+
+def _runs(report: Report) -> list[RunLine]:
+    jobs, flags = (
+        report.rows.column(name).to_pylist() if name in report.rows.column_names else []
+        for name in (JOB, report.parts.anomaly)
+    )
+    flagged = Counter(job for job, flag in zip(jobs, flags, strict=bool(jobs)) if flag)
+    lines = []
+    for run in sorted(report.runs, key=lambda run: run["from"]):
+        start, end = datetime.fromisoformat(run["from"]), datetime.fromisoformat(run["to"])
+        counts = {name: int(run[name]) for name in ("rows", "scored", "rejected")}
+        lines.append(
+            RunLine(
+                window=f"{instant(start)} to {instant(end)}", anomalies=flagged[run["job"]], job=run["job"], **counts
+            )
+        )
+    return lines
+
+
+def _origin(report: Report) -> list[tuple[str, str]]:
+    """What made the rows; each fact once, with all values that it has among the runs."""
+    found = []
+    for name in ("deployment", "model", "code"):
+        values = dict.fromkeys(str(run[name]) for run in report.runs if run.get(name))
+        if values:
+            found.append((name, ", ".join(values)))
+    return found
+
+
 def _extent(report: Report) -> tuple[datetime, datetime]:
     """From the start of the first window to the end of the last, in whole hours."""
     if report.sent is not None:
@@ -165,14 +179,17 @@ def _extent(report: Report) -> tuple[datetime, datetime]:
     if not times:
         run = report.runs[-1]
         return datetime.fromisoformat(run["from"]), datetime.fromisoformat(run["to"])
-    first = (min(times) - timedelta(seconds=1)).replace(minute=0, second=0, microsecond=0)
+    # A row of a window bears its end, a measurement its own time.
+    before = timedelta(seconds=1) if report.noun == "windows" else timedelta(0)
+    first = (min(times) - before).replace(minute=0, second=0, microsecond=0)
     last = max(times)
     hour = last.replace(minute=0, second=0, microsecond=0)
     return first, hour if hour == last else hour + timedelta(hours=1)
 
 
 def _span(begin: datetime, end: datetime) -> str:
-    if end - begin <= timedelta(days=1):
-        return f"{begin.day} {begin:%B %Y}"
     last = end - timedelta(seconds=1)
-    return f"{begin.day} {begin:%B} to {last.day} {last:%B %Y}"
+    if last.date() == begin.date():
+        return f"{begin.day} {begin:%B %Y}"
+    year = f" {begin.year}" if begin.year != last.year else ""
+    return f"{begin.day} {begin:%B}{year} to {last.day} {last:%B %Y}"

@@ -63,13 +63,24 @@ def _report(
     runs = predictions.chosen(stack, start, end)
     rows = predictions.between(predictions.table(stack, runs, contract), columns.time, start, end)
     common: dict[str, Any] = {"problem": stack.problem, "parts": columns, "rows": rows, "runs": runs}
-    if sent is None or not full:
+    if contract.event is None:
+        common["noun"] = "measurements"
+    if not full:
+        return report.Report(**common)
+    past = quality.history(history or problem.history_folder(stack.problem))
+    if contract.event is None:
+        if sent is not None:
+            raise OperationError(
+                f"--sent {sent}: problem {stack.problem!r} has no events; its faults are in source.py."
+            )
+        truth = quality.told(problem.source(stack.problem).truth(rows), columns)
+        return report.Report(**common, judged=quality.judge(rows, columns, truth, past))
+    if sent is None:
         return report.Report(**common)
     record = _sent(sent)
-    past = quality.history(history or problem.history_folder(stack.problem))
-    found, rule = report.judge(rows, columns, record, past)
+    judged = quality.judge(rows, columns, quality.injected(record["truth"], columns), past)
     where = account(stack, contract, record, clock().now())
-    return report.Report(**common, sent=record, account=where, found=found, rule=rule)
+    return report.Report(**common, sent=record, account=where, judged=judged)
 
 
 def _sent(path: Path) -> dict[str, Any]:

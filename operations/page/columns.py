@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from operations.errors import OperationError
-from scoring.contract import Contract
+from scoring.contract import Column, Contract
 
 EXPECTED, SCORE, ANOMALY = "Expected", "Score", "Anomaly"
 THRESHOLD = 1.0
@@ -12,7 +12,10 @@ THRESHOLD = 1.0
 
 @dataclass(frozen=True, kw_only=True)
 class Parts:
-    """Names of the prediction row's columns: when, of which series, what was measured and what the model says."""
+    """Names of the prediction row's columns: when, of which series, what was measured and what the model says.
+
+    `meaning` is what the contract says of value, expected and score, in that order.
+    """
 
     time: str
     series: tuple[str, ...]
@@ -21,6 +24,7 @@ class Parts:
     expected: str
     score: str
     anomaly: str
+    meaning: tuple[str, str, str]
 
 
 def parts(contract: Contract) -> Parts:
@@ -44,4 +48,9 @@ def parts(contract: Contract) -> Parts:
         expected=EXPECTED,
         score=SCORE,
         anomaly=ANOMALY,
+        meaning=(_said(values[0]), _said(row.column(EXPECTED)), _said(row.column(SCORE))),
     )
+
+
+def _said(column: Column) -> str:
+    return f"{column.description}{f' ({column.unit})' if column.unit else ''}"

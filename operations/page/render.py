@@ -8,12 +8,15 @@ from pathlib import Path
 
 from markupsafe import Markup
 
-from operations.page.charts import Series, chart, strip
-from operations.page.scales import number
+from operations.page.charts import Series, chart, faults, strip
+from operations.page.scales import instant, number, spell
 
 HERE = Path(__file__).parent
 MOST_CHARTS = 60
 MOST_OPEN = 24
+MOST_RUNS = 12
+CLOSE = timedelta(hours=2)
+"""A drawing of a fault shows at least so much before and after it."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -37,17 +40,35 @@ class AccountLine:
 
 
 @dataclass(frozen=True, kw_only=True)
+class RunLine:
+    """A run: its window, its rows, and how many of those shown here are anomalies."""
+
+    window: str
+    rows: int
+    scored: int
+    rejected: int
+    anomalies: int
+    job: str
+
+
+@dataclass(frozen=True, kw_only=True)
 class Page:
+    """`noun` is what a row is of, `truth` what a marked span is, `meaning` what measured, expected and score are."""
+
     title: str
     subtitle: str
     begin: datetime
     end: datetime
     key_names: tuple[str, ...]
     series: Sequence[Series]
+    noun: str = "windows"
+    truth: str = "known fault"
+    meaning: tuple[str, str, str] = ("", "", "")
     tiles: Sequence[Tile] = ()
     account: Sequence[AccountLine] = ()
     sent: int = 0
-    runs: Sequence[Sequence[tuple[str, str]]] = ()
+    runs: Sequence[RunLine] = ()
+    origin: Sequence[tuple[str, str]] = ()
     footer: str = ""
 
     @property
@@ -60,7 +81,12 @@ class Page:
 
     @property
     def span(self) -> str:
-        return f"{self.begin:%d %b %H:%M} to {self.end:%d %b %H:%M} UTC"
+        return f"{instant(self.begin)} to {instant(self.end)}"
+
+    @property
+    def total(self) -> RunLine:
+        counts = {name: sum(getattr(run, name) for run in self.runs) for name in ("rows", "scored", "rejected")}
+        return RunLine(window="sum", anomalies=sum(run.anomalies for run in self.runs), job="", **counts)
 
 
 @dataclass(kw_only=True)
@@ -71,6 +97,7 @@ class _Item:
     highest: str
     strip: Markup
     chart: Markup | None
+    close: list[tuple[str, Markup]]
     caption: str
 
 
@@ -93,7 +120,7 @@ def render(page: Page, *, most_charts: int = MOST_CHARTS) -> str:
     environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, undefined=StrictUndefined)
     css = Markup((HERE / "page.css").read_text("utf-8"))  # noqa: S704 - our own style sheet
     return environment.get_template("page.html.j2").render(
-        page=page, groups=groups, css=css, drawn=drawn, left_out=len(page.series) - drawn
+        page=page, groups=groups, css=css, drawn=drawn, left_out=len(page.series) - drawn, most_runs=MOST_RUNS
     )
 
 
@@ -123,25 +150,33 @@ def _item(series: Series, page: Page, identifier: str, draw: bool) -> _Item:
         highest=number(series.highest),
         strip=strip(series, page.begin, page.end, f"{identifier}o"),
         chart=chart(series, page.begin, page.end, f"{identifier}c") if draw else None,
-        caption=caption(series),
+        close=list(_close(series, page, identifier)) if draw else [],
+        caption=caption(series, page.begin, page.end),
     )
 
 
-def caption(series: Series) -> str:
-    """What the drawing shows, in words: spans of flagged windows and of injected faults."""
+def _close(series: Series, page: Page, identifier: str) -> Iterator[tuple[str, Markup]]:
+    """Each known fault drawn large, where it would else be a thin line: title and drawing."""
+    if page.end - page.begin <= timedelta(days=1):
+        return
+    for number_, band in enumerate(series.bands):
+        before = max(band.end - band.start, CLOSE)
+        begin, end = max(band.start - before, page.begin), min(band.end + before, page.end)
+        title = f"{band.name}, {spell(band.start, band.end)}"
+        yield title, chart(series.between(begin, end), begin, end, f"{identifier}z{number_}")
+
+
+def caption(series: Series, begin: datetime, end: datetime) -> str:
+    """What the drawing shows, in words: spans of flagged rows, known faults."""
     flagged = [time for time, anomaly in zip(series.times, series.anomalies, strict=True) if anomaly]
-    found = f"Flagged: {', '.join(spans(flagged, _step(series.times)))}." if flagged else "Nothing flagged."
+    found = f"Flagged: {', '.join(spans(flagged, _step(series.times), begin, end))}." if flagged else "Nothing flagged."
     if series.bands:
-        found += (
-            " Injected: "
-            + ", ".join(f"{band.kind} {band.start:%H:%M} to {band.end:%H:%M}" for band in series.bands)
-            + "."
-        )
+        found += f" Known fault{'s' if len(series.bands) > 1 else ''}: {faults(series, (begin, end))}."
     return found
 
 
-def spans(times: Sequence[datetime], step: timedelta) -> list[str]:
-    """Neighbouring times, `step` apart, joined: ["03:10 to 03:55 (10 windows)", "14:20"]."""
+def spans(times: Sequence[datetime], step: timedelta, begin: datetime, end: datetime) -> list[str]:
+    """Neighbouring times, `step` apart, joined: ["03:10 to 03:55 (10 rows)", "14:20"]."""
     found: list[list[datetime]] = []
     for time in times:
         if found and time - found[-1][-1] <= step:
@@ -149,7 +184,7 @@ def spans(times: Sequence[datetime], step: timedelta) -> list[str]:
         else:
             found.append([time])
     return [
-        f"{run[0]:%H:%M}" if len(run) == 1 else f"{run[0]:%H:%M} to {run[-1]:%H:%M} ({len(run)} windows)"
+        instant(run[0], begin, end) if len(run) == 1 else f"{spell(run[0], run[-1], begin, end)} ({len(run)} rows)"
         for run in found
     ]
 

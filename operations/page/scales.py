@@ -60,6 +60,30 @@ def time_ticks(begin: datetime, end: datetime, most: int = 9) -> list[datetime]:
     return found
 
 
+def instant(moment: datetime, begin: datetime | None = None, end: datetime | None = None) -> str:
+    """`2 Jan 06:10`; within a drawing from `begin` to `end` of at most a day 06:10, and its last midnight 24:00."""
+    if begin is None or end is None or end - begin > timedelta(days=1):
+        return f"{moment.day} {moment:%b %H:%M}"
+    return "24:00" if moment == end and f"{moment:%H:%M}" == "00:00" else f"{moment:%H:%M}"
+
+
+def spell(start: datetime, stop: datetime, begin: datetime | None = None, end: datetime | None = None) -> str:
+    """`2 Jan 06:10 to 07:00`, `06:10 to 07:00`: a day is named once."""
+    first, last = instant(start, begin, end), instant(stop, begin, end)
+    if stop.date() == start.date():
+        last = f"{stop:%H:%M}"
+    return f"{first} to {last}"
+
+
+def lasting(span: timedelta) -> str:
+    """`10 min`, `1 h 35 min`, `2 d 3 h`."""
+    minutes = round(span.total_seconds() / 60)
+    days, rest = divmod(minutes, 24 * 60)
+    hours, left = divmod(rest, 60)
+    parts = [(days, "d"), (hours, "h"), (0 if days else left, "min")]
+    return " ".join(f"{count} {unit}" for count, unit in parts if count) or "0 min"
+
+
 def number(value: float | None) -> str:
     """A short number: 1,234 · 12.3 · 0.012."""
     if value is None or not math.isfinite(value):

@@ -9,7 +9,7 @@ import pytest
 from operations.errors import OperationError
 from operations.page.charts import Band, Series, chart
 from operations.page.columns import parts
-from operations.page.render import AccountLine, Page, Tile, render, spans
+from operations.page.render import AccountLine, Page, RunLine, Tile, render, spans
 from operations.page.scales import Scale, time_ticks, value_ticks
 from scoring.contract import Column, Contract, Row
 from scoring.sensors.contract import CONTRACT
@@ -29,7 +29,7 @@ def series(device: str = "pump-001", sensor: str = "flow", **changes) -> Series:
         "anomalies": anomalies,
         "bands": [Band(start=times[99], end=times[102], kind="drift")],
     }
-    return Series(key=(device, sensor), value_name="Mean", unit="bar", threshold=1.0, **(values | changes))
+    return Series(key=(device, sensor), value_name=sensor, unit="bar", threshold=1.0, **(values | changes))
 
 
 def page(*members: Series, **changes) -> Page:
@@ -42,6 +42,10 @@ def page(*members: Series, **changes) -> Page:
         "series": members,
     }
     return Page(**(values | changes))
+
+
+def run(window: str, *, job: str = "job-1") -> RunLine:
+    return RunLine(window=window, rows=288, scored=287, rejected=1, anomalies=3, job=job)
 
 
 class Document(HTMLParser):
@@ -87,13 +91,21 @@ def test_every_drawing_says_in_words_what_it_shows():
         assert attributes["role"] == "img"
         assert set(attributes["aria-labelledby"].split()) <= set(document.ids)
     words = render(page(series()))
-    assert "288 windows, Mean from 10 to 34 bar; 3 anomalies; injected faults: drift 08:20 to 08:35." in words
-    assert "Flagged: 08:25 to 08:35 (3 windows). Injected: drift 08:20 to 08:35." in words
+    assert "288 rows, flow from 10 to 34 bar; 3 anomalies; known faults: drift 08:20 to 08:35." in words
+    assert "Flagged: 08:25 to 08:35 (3 rows). Known fault: drift 08:20 to 08:35." in words
 
 
 def test_what_comes_from_data_is_text_and_never_markup():
     evil = "<script>alert(1)</script>"
-    text = render(page(series(device=evil), title=evil, tiles=[Tile(label=evil, value=evil)], runs=[[(evil, evil)]]))
+    text = render(
+        page(
+            series(device=evil),
+            title=evil,
+            origin=[(evil, evil)],
+            tiles=[Tile(label=evil, value=evil)],
+            runs=[run(evil)],
+        )
+    )
     assert evil not in text
     assert "&lt;script&gt;" in text
 
@@ -132,8 +144,40 @@ def test_a_series_of_one_window_or_of_none_is_drawn_too():
         assert "</svg>" in chart(series(**cut), DAY, DAY + timedelta(days=1), "x")
 
 
-def test_neighbouring_windows_are_told_as_one_span():
-    assert spans([DAY, DAY + FIVE, DAY + 3 * FIVE], FIVE) == ["00:00 to 00:05 (2 windows)", "00:15"]
+def test_neighbouring_rows_are_told_as_one_span():
+    times, day = [DAY, DAY + FIVE, DAY + 3 * FIVE], timedelta(days=1)
+    assert spans(times, FIVE, DAY, DAY + day) == ["00:00 to 00:05 (2 rows)", "00:15"]
+    assert spans(times, FIVE, DAY, DAY + 3 * day) == ["5 Jan 00:00 to 00:05 (2 rows)", "5 Jan 00:15"]
+
+
+def test_over_several_days_each_known_fault_is_drawn_large_and_days_are_named():
+    text = render(page(series(), end=DAY + timedelta(days=3)))
+    assert "pump-001 / flow: drift, 5 Jan 08:20 to 08:35" in text
+    assert text.count('class="chart"') == 2
+    assert re.findall(r'class="tick-x"[^>]*>([^<]+)<', text)[:7] == DAYS
+    assert "Known fault: drift 5 Jan 08:20 to 08:35." in text
+
+
+DAYS = ["5 Jan", "12:00", "6 Jan", "12:00", "7 Jan", "12:00", "8 Jan"]
+
+
+def test_a_fault_has_its_name_above_it_unless_that_would_run_into_another():
+    near = [Band(start=DAY + FIVE * n, end=DAY + FIVE * (n + 3), kind=f"kind {n}") for n in (10, 14, 150)]
+    drawn = chart(series(bands=[*near, Band(start=DAY + 250 * FIVE, end=DAY + 251 * FIVE)]), DAY, DAY + 288 * FIVE, "x")
+    assert re.findall(r'class="band"[^>]*>([^<]+)<', drawn) == ["kind 10", "kind 150", "known fault"]
+
+
+def test_runs_are_told_one_a_line_with_their_sum():
+    text = render(page(series(), runs=[run("5 Jan 00:00 to 12:00"), run("5 Jan 12:00 to 6 Jan 00:00", job="job-2")]))
+    cells = [re.sub(r"<[^>]+>", " ", row).split() for row in re.findall(r"<tr><th scope=\"row\">.*?</tr>", text)]
+    assert cells[-1] == ["sum", "576", "574", "2", "6"]
+    assert [row[-1] for row in cells[-3:-1]] == ["job-1", "job-2"]
+
+
+def test_what_is_drawn_is_told_in_the_contracts_words():
+    told = " ".join(render(page(series(), noun="measurements", meaning=("Flow in the pipe (l/s)", "", ""))).split())
+    assert "measured: flow in the pipe (l/s)" in told
+    assert "3 of 288 measurements flagged" in told
 
 
 @pytest.mark.parametrize("hours", [0.5, 1, 6, 23, 24, 25, 72, 24 * 30])

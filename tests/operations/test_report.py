@@ -2,7 +2,9 @@
 
 import io
 import json
+from datetime import UTC, datetime, timedelta
 
+import pyarrow as pa
 import pytest
 
 from operations.accounting import balance, feature_rows, whole_hours
@@ -10,9 +12,11 @@ from operations.errors import OperationError
 from operations.page.columns import parts
 from operations.page.render import render
 from operations.prepare import parquet
-from operations.quality import compare, flagged, injected, three_sigma
-from operations.report import Report, facts, judge, page
+from operations.quality import compare, faults, flagged, injected, judge, three_sigma, told
+from operations.report import Report, facts, page
 from operations.scoring_run import count
+from scoring.contract import arrow_schema
+from scoring.plant.contract import CONTRACT as PLANT
 from scoring.sensors.contract import CONTRACT
 from tests.operations.rows import DAY, feature, feature_file, features, prediction, predictions
 
@@ -76,13 +80,32 @@ def test_recall_precision_and_f1_are_of_windows():
 
 def test_anomalies_meet_the_injected_truth_by_their_key():
     rows = predictions(prediction(5, anomaly=1, score=2.0), prediction(10), prediction(15, anomaly=1, score=3.0))
-    assert flagged(rows, PARTS) & injected(truth(5, 10), PARTS) == injected(truth(5), PARTS)
+    assert flagged(rows, PARTS) & injected(truth(5, 10), PARTS).keys() == injected(truth(5), PARTS).keys()
 
 
 def test_the_three_sigma_rule_knows_each_series_history_and_nothing_else():
     history = features(*(feature(5 * n, mean=10.0 + n % 2) for n in range(1, 50)))
     rows = predictions(prediction(5, Mean=10.5), prediction(10, Mean=99.0), prediction(15, Mean=99.0, SensorId="new"))
-    assert three_sigma(rows, history, PARTS) == injected(truth(10), PARTS)
+    assert three_sigma(rows, history, PARTS) == injected(truth(10), PARTS).keys()
+
+
+def test_the_three_sigma_rule_finds_the_value_under_the_name_of_the_series_too():
+    past = pa.table({"DeviceId": ["plant"] * 50, "SensorId": ["tag"] * 50, "tag": [10.0 + n % 2 for n in range(50)]})
+    rows = predictions(*(prediction(n, Mean=mean, DeviceId="plant", SensorId="tag") for n, mean in ((5, 10), (10, 99))))
+    assert [key[0] for key in three_sigma(rows, past, PARTS)] == [prediction(10)["WindowEnd"]]
+    assert three_sigma(rows, past.rename_columns(["DeviceId", "SensorId", "other"]), PARTS) == set()
+
+
+def test_neighbouring_faulty_rows_of_one_series_and_kind_are_one_fault():
+    every = [(minute, series) for series in ("a", "b") for minute in range(6)]
+    kinds = {(1, "a"): "drift", (2, "a"): "drift", (4, "a"): "drift", (5, "a"): "stuck", (0, "b"): "stuck"}
+    found = faults(every, kinds, found={(2, "a"), (3, "a"), (0, "b")})
+    assert [(fault.series, fault.kind, fault.start, fault.end, fault.alarm) for fault in found] == [
+        (("a",), "drift", 1, 2, 2),
+        (("a",), "drift", 4, 4, None),
+        (("a",), "stuck", 5, 5, None),
+        (("b",), "stuck", 0, 0, 0),
+    ]
 
 
 def test_rows_in_are_rows_scored_and_rejected():
@@ -123,17 +146,16 @@ def test_the_report_is_the_same_on_the_page_and_as_json():
     times = {"start": DAY.isoformat(), "end": DAY.replace(day=6).isoformat()}
     sent = {"sent": 37, "rate": 100, "truth": truth(5), "faults": [fault], **times}
     history = features(*(feature(5 * n, mean=10.0 + n % 2) for n in range(1, 50)))
-    found, rule = judge(rows, PARTS, sent, history)
+    judged = judge(rows, PARTS, injected(sent["truth"], PARTS), history)
     account = balance(37, features(feature(5), feature(10), feature(15)), 1, METRICS)
-    made = Report(
-        problem="sensors", parts=PARTS, rows=rows, runs=[RUN], sent=sent, account=account, found=found, rule=rule
-    )
+    made = Report(problem="sensors", parts=PARTS, rows=rows, runs=[RUN], sent=sent, account=account, judged=judged)
     told = json.loads(json.dumps(facts(made)))
     assert told["events"]["balance"] == 0
     assert told["rows"] == {"rows": 3, "scored": 3, "rejected": 0}
     assert (told["quality"]["f1"], told["anomalies"]) == (1.0, 1)
+    assert told["faults"] == {"known": 1, "found": 1, "first_alarm_seconds": 0.0}
     text = render(page(made))
-    for shown in ("37", "3 scored + 0 rejected", "drift", "sensors-12345678", "5 January 2026", "equals"):
+    for shown in ("37", "3 scored + 0 rejected", "drift", "sensors-12345678", "5 January 2026", "equals", "1 of 1"):
         assert shown in text
 
 
@@ -141,3 +163,52 @@ def test_an_empty_table_of_predictions_still_makes_a_page():
     made = Report(problem="sensors", parts=PARTS, rows=predictions(), runs=[RUN])
     assert "0 windows of 0 series" in render(page(made))
     assert io.StringIO(json.dumps(facts(made)))
+
+
+def measured(*flags: int) -> pa.Table:
+    """Three days of the plant's predictions, one an hour, of which `flags` are anomalies."""
+    hours = [datetime(2018, 1, 2, tzinfo=UTC) + timedelta(hours=n) for n in range(72)]
+    columns = {
+        "WindowEnd": hours,
+        "DeviceId": ["plant"] * 72,
+        "SensorId": ["tag100"] * 72,
+        "Mean": [0.0] * 72,
+        "Expected": [0.0] * 72,
+        "Score": [2.0 if n in flags else 0.1 for n in range(72)],
+        "Anomaly": [int(n in flags) for n in range(72)],
+        "ModelDigest": ["m"] * 72,
+        "CodeDigest": ["c"] * 72,
+        "Job": ["job-1"] * 72,
+    }
+    return pa.table(columns, schema=arrow_schema(PLANT.prediction))
+
+
+def test_measured_data_is_judged_by_the_fault_that_came_with_it():
+    from scoring.plant import source
+
+    rows, columns = measured(7, 50), parts(PLANT)
+    judged = judge(rows, columns, told(source.truth(rows), columns), None)
+    assert judged is not None
+    assert [(fault.start.hour, fault.end.hour, fault.delay) for fault in judged.faults] == [(6, 9, timedelta(hours=1))]
+    assert (judged.found.hits, judged.found.misses, judged.found.false_alarms) == (1, 3, 1)
+    run = RUN | {"from": "2018-01-02T00:00:00Z", "to": "2018-01-05T00:00:00Z"}
+    made = Report(problem="plant", parts=columns, rows=rows, runs=[run], noun="measurements", judged=judged)
+    text = render(page(made))
+    for shown in (
+        "Plant, 2 January to 4 January 2018",
+        "72 measurements of plant / tag100",
+        "first alarm after 1 h",
+        "1 of 4 faulty measurements flagged",
+        "1.5% of 68 sound measurements",
+        "known fault, 2 Jan 06:00 to 09:00",
+        "2 Jan 00:00 to 5 Jan 00:00",
+    ):
+        assert shown in text
+    assert "injected" not in text
+
+
+def test_without_a_known_fault_in_the_rows_nothing_is_judged():
+    from scoring.plant import source
+
+    rows, columns = measured(7).slice(24), parts(PLANT)
+    assert judge(rows, columns, told(source.truth(rows), columns), None) is None
