@@ -16,7 +16,8 @@ from stream_engine import QueryError, compile_query
         ("SELECT a FROM b RIGHT JOIN c ON a = b", (1, 17), "RIGHT JOIN"),
         ("SELECT FOO(a) FROM b", (1, 8), "the function FOO is not supported"),
         ("SELECT SUBSTR(a, 1, 2) FROM b", (1, 8), "did you mean"),
-        ("SELECT udf.hash(a) AS h FROM b", (1, 8), "user-defined functions"),
+        ("SELECT GetMetadataPropertyValue(b, 'EventId') AS e FROM b", (1, 36), "EventId is not supported"),
+        ("SELECT udf.hash(a) AS h FROM b", (1, 8), "no JavaScript functions are given"),
         (
             "SELECT AnomalyDetection_SpikeAndDip(a, 95, 120, 'x') OVER (LIMIT DURATION(s, 120)) AS s FROM b",
             (1, 8),

@@ -133,10 +133,14 @@ def test_apply_makes_a_row_of_each_element_or_field() -> None:
 
 
 def test_metadata_of_an_event_is_found_by_name() -> None:
-    query = """SELECT GetMetadataPropertyValue(i, '[User].[site]') AS site,
-                      GetMetadataPropertyValue(i, 'EventId') AS e FROM i"""
-    event = Event(body=b"{}", enqueued=midnight, metadata={"User.site": "north"})
-    assert run_all(query, {"i": [event]}).outputs["output"] == [{"site": "north", "e": None}]
+    query = """SELECT GetMetadataPropertyValue(i, '[User].[site]') AS site, GetMetadataPropertyValue(i, 'User') AS u,
+                      GetMetadataPropertyValue(i, '[EventHub].[EventEnqueuedUtcTime]') AS e,
+                      GetMetadataPropertyValue(i, 'EventHub').SequenceNumber AS s, GetMetadataPropertyValue(i, 'x') AS x
+               FROM i"""
+    event = Event(body=b"{}", enqueued=midnight, sequence=7, metadata={"User": {"site": "north"}})
+    assert run_all(query, {"i": [event]}).outputs["output"] == [
+        {"site": "north", "u": {"site": "north"}, "e": midnight, "s": 7, "x": None}
+    ]
 
 
 def test_a_declared_table_converts_its_columns_and_drops_what_does_not_convert() -> None:

@@ -2,6 +2,7 @@
 
 from .errors import QueryError, StreamError
 from .events import Event
+from .javascript import JavaScript
 from .job import StreamJob
 from .query import OutputColumn, Query, compile_query
 from .run import Result, run
@@ -10,6 +11,7 @@ from .watermark import TimePolicy
 
 __all__ = [
     "Event",
+    "JavaScript",
     "OutputColumn",
     "Query",
     "QueryError",

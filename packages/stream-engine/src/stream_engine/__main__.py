@@ -29,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         action=options.action,
     )
     try:
-        result = run_files(options.query, inputs, options.output, policy)
+        result = run_files(options.query, inputs, options.output, policy, functions=dict(options.function))
     except (QueryError, StreamError, ValueError, OSError) as error:
         print(error, file=sys.stderr)
         return 1
@@ -50,6 +50,8 @@ def _parser() -> argparse.ArgumentParser:
     run = commands.add_parser("run", help="run a query over files: JSON, CSV, Avro, Parquet")
     run.add_argument("--query", type=Path, required=True, metavar="FILE")
     run.add_argument("--input", type=_input, action="append", default=[], metavar="ALIAS=FILE", help="may be repeated")
+    functions = {"type": _input, "action": "append", "default": [], "metavar": "NAME=FILE.js"}
+    run.add_argument("--function", **functions, help="a JavaScript function; may be repeated")
     run.add_argument("--output", type=Path, required=True, metavar="DIR")
     run.add_argument("--late", type=float, default=5, metavar="SECONDS", help="late arrival tolerance (5)")
     run.add_argument("--out-of-order", type=float, default=0, metavar="SECONDS", help="out-of-order tolerance (0)")
@@ -60,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
 def _input(text: str) -> tuple[str, Path]:
     alias, separator, path = text.partition("=")
     if not alias or not separator or not path:
-        raise argparse.ArgumentTypeError(f"expected ALIAS=FILE, found {text!r}")
+        raise argparse.ArgumentTypeError(f"expected NAME=FILE, found {text!r}")
     return alias, Path(path)
 
 

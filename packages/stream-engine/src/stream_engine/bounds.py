@@ -29,10 +29,8 @@ class On:
 def compile_on(join: Join, scope: Scope, span: int) -> On:
     """The ON of a join; `scope` holds the left sources and, last, the right one. Raises Refused."""
     right = len(scope.relations) - 1
-    left_scope = Scope(relations=scope.relations[:-1], text=scope.text, name=scope.name)
-    right_scope = Scope(relations=scope.relations[-1:], text=scope.text, name=scope.name)
-    left, both = ExpressionCompiler(left_scope), ExpressionCompiler(scope)
-    alone = ExpressionCompiler(right_scope)
+    left, both = ExpressionCompiler(scope.of(*scope.relations[:-1])), ExpressionCompiler(scope)
+    alone = ExpressionCompiler(scope.of(*scope.relations[-1:]))
     left_keys: list[Evaluate] = []
     right_keys: list[Evaluate] = []
     conditions: list[Evaluate] = []

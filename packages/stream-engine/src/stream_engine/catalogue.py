@@ -36,7 +36,6 @@ refused = {
         ),
         "how the service measures on the globe is not published",
     ),
-    "USERDEFINEDAGGREGATE": "user-defined aggregates are JavaScript, and no JavaScript engine is part of this package",
 }
 
 
@@ -44,10 +43,8 @@ def refuse(node: Call) -> Refused:
     """The error for a call that nothing here can run, naming the nearest function that exists."""
     name = node.name
     folded = name.upper()
-    if folded.startswith("UDF."):
-        return Refused(
-            f"{name}: user-defined functions are not supported (no JavaScript engine is part of this package)", node.at
-        )
+    if folded.startswith("UDA."):
+        return Refused(f"{name} is an aggregate: it stands in SELECT or HAVING of a query with GROUP BY", node.at)
     if folded in refused:
         return Refused(f"{name} is not supported: {refused[folded]}", node.at)
     if folded in windows:

@@ -16,7 +16,8 @@ class Event:
     """One message of an input.
 
     `body` is JSON (an object, an array of objects, or objects line by line) or a record; `enqueued` the arrival time;
-    `metadata` what GetMetadataPropertyValue can ask for beside EventEnqueuedUtcTime and PartitionId.
+    `metadata` what GetMetadataPropertyValue can ask for beside EventEnqueuedUtcTime, PartitionId and SequenceNumber,
+    as in `{"User": {"SenderClientId": "a"}}`.
     """
 
     body: bytes | str | Mapping[str, Any]
@@ -48,7 +49,13 @@ def arrived(record: Record, event: Event) -> Record:
     record["EventProcessedUtcTime"] = event.enqueued
     record.setdefault("PartitionId", event.partition)
     record["EventEnqueuedUtcTime"] = event.enqueued
-    record.metadata = {"EventEnqueuedUtcTime": event.enqueued, "PartitionId": event.partition, **event.metadata}
+    record.metadata = {
+        "EventEnqueuedUtcTime": event.enqueued,
+        "EventProcessedUtcTime": event.enqueued,
+        "PartitionId": event.partition,
+        "SequenceNumber": event.sequence,
+        **event.metadata,
+    }
     return record
 
 

@@ -10,6 +10,7 @@ from .errors import Refused
 from .frame import Frame
 from .functions import Function, accept, expected
 from .functions import scalars as catalogue
+from .metadata import compile_metadata
 from .operators import arithmetic, comparison
 from .scope import Compiled, Evaluate, Scope, field_of
 from .syntax import (
@@ -28,6 +29,7 @@ from .syntax import (
     Star,
     Unary,
 )
+from .userdefined import compile_function
 from .values import Unconvertible, Value, cast, from_micros, integer, show, type_of
 
 Special = Callable[[Expression], Compiled | None]
@@ -38,11 +40,11 @@ class ExpressionCompiler:
 
     def __init__(self, scope: Scope, special: Special = lambda _: None) -> None:
         self.scope = scope
-        self._special = special
+        self.special = special
 
     def compile(self, node: Expression) -> Compiled:
         """The expression as a function of a frame. Raises Refused."""
-        found = self._special(node)
+        found = self.special(node)
         if found is not None:
             return found
         method: Callable[[Expression], Compiled] = getattr(self, f"_{type(node).__name__.lower()}")
@@ -166,7 +168,9 @@ class ExpressionCompiler:
             _no_arguments(node)
             return Compiled(type="datetime", evaluate=lambda frame: from_micros(frame.time))
         if name == "GETMETADATAPROPERTYVALUE":
-            return self._metadata(node)
+            return compile_metadata(node, self.scope)
+        if name.startswith("UDF."):
+            return compile_function(node, self)
         function = catalogue.get(name)
         if function is None or node.over is not None or node.distinct:
             raise refuse(node)
@@ -183,21 +187,6 @@ class ExpressionCompiler:
         elif returns is None and function.kinds[0] in "n*":
             returns = types[0].type
         return Compiled(type=returns, evaluate=self._invoke(function, tuple(evaluates), node))
-
-    def _metadata(self, node: Call) -> Compiled:
-        """GetMetadataPropertyValue(input, 'name'): what the input knows of an event beside its body."""
-        source, name = node.arguments if len(node.arguments) == 2 else (None, None)
-        index = self.scope.source(source.parts[0]) if isinstance(source, Column) else None
-        if index is None or not isinstance(name, Literal) or not isinstance(name.value, str):
-            raise Refused("GetMetadataPropertyValue takes an input and a name in quotes", node.at)
-        if self.scope.relations[index].columns is not None:
-            raise Refused(f"{self.scope.relations[index].alias} is no input: only its events have metadata", node.at)
-        path = name.value.replace("[", "").replace("]", "")
-
-        def evaluate(frame: Frame) -> Value:
-            return field_of(getattr(frame.records[index], "metadata", None), path)
-
-        return Compiled(type=None, evaluate=evaluate)
 
     def _argument(self, function: Function, index: int, argument: Expression | Star) -> Compiled:
         if isinstance(argument, Star):

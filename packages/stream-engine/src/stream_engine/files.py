@@ -13,6 +13,7 @@ from .fast import copy_lines, run_fast
 from .query import compile_query
 from .run import Reference, check, run_stages, tell, timeless
 from .stages import Row
+from .userdefined import Given
 from .values import as_text
 from .watermark import TimePolicy
 
@@ -44,6 +45,7 @@ def run_files(
     policy: TimePolicy | None = None,
     *,
     reference: Reference | None = None,
+    functions: Given | None = None,
 ) -> FilesResult:
     """Run the query over files (see `formats`) and write `<output>.jsonl` for each output into `output_dir`.
 
@@ -51,7 +53,8 @@ def run_files(
     (see `run`). The same files give the same bytes: rows are in order of time. Nothing is written when anything fails.
     Raises QueryError, StreamError, OSError, ValueError.
     """
-    query = compile_query(query_file.read_text(encoding="utf-8-sig"), name=str(query_file))
+    text = query_file.read_text(encoding="utf-8-sig")
+    query = compile_query(text, name=str(query_file), functions=functions)
     files = {alias: [path] if isinstance(path, Path) else list(path) for alias, path in inputs.items()}
     check("inputs", query.inputs, files, query)
     check("reference data", query.references, reference or {}, query)

@@ -91,7 +91,7 @@ def _captured(record: dict[str, Any]) -> Body:
         enqueued = _capture_time(record["EnqueuedTimeUtc"])
     except (Unconvertible, ValueError):
         return undeserializable
-    metadata = {f"User.{name}": value for name, value in (record.get("Properties") or {}).items()}
+    metadata = {"User": dict(record.get("Properties") or {})}
     body = record["Body"]
     sequence = record["SequenceNumber"]
     return Event(body=body if isinstance(body, bytes) else b"", enqueued=enqueued, sequence=sequence, metadata=metadata)

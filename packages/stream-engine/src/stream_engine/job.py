@@ -13,6 +13,7 @@ from .frame import Record
 from .planner import Settings
 from .query import Query, compile_query
 from .stages import Row
+from .userdefined import Given
 from .values import from_micros, to_micros
 from .watermark import TimePolicy, always
 
@@ -34,7 +35,8 @@ class StreamJob:
 
     Rows stamped before `start` are not written (nor those at `start` if `exclusive`: to go on after a last output).
     `partitions` is how many the log has: time waits for the slowest, until `advance` says that none is behind.
-    Memory holds the events of the tolerance, and the running aggregates of open windows.
+    Memory holds the events of the tolerance, and the running aggregates of open windows. `functions` are those of a
+    query given as text.
     """
 
     def __init__(
@@ -46,8 +48,9 @@ class StreamJob:
         partitions: int = 1,
         exclusive: bool = False,
         reference: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        functions: Given | None = None,
     ) -> None:
-        self.query = compile_query(query) if isinstance(query, str) else query
+        self.query = compile_query(query, functions=functions) if isinstance(query, str) else query
         self._policy = policy or TimePolicy()
         self._start, self._partitions, self._exclusive = start, partitions, exclusive
         settings = Settings(
@@ -149,7 +152,7 @@ class StreamJob:
         """Everything `restore` needs to go on exactly here; take it after the rows returned so far are stored."""
         return states.dump(
             {
-                "query": self.query.text,
+                "query": self._identity,
                 "job": [self._start, self._partitions, self._exclusive, self._counts, self._written],
                 "stages": [stage.state for stage in self._graph.stages],
             }
@@ -163,18 +166,26 @@ class StreamJob:
         *,
         policy: TimePolicy | None = None,
         reference: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+        functions: Given | None = None,
     ) -> StreamJob:
         """The job as it was when `state()` was taken. Raises ValueError when the state is another query's."""
         found: dict[str, Any] = states.load(state)
         start, partitions, exclusive, counts, written = found["job"]
-        job = cls(query, policy=policy, start=start, partitions=partitions, exclusive=exclusive, reference=reference)
-        if found["query"] != job.query.text:
-            message = "this state belongs to another query: start the job anew from its last output"
+        compiled = compile_query(query, functions=functions) if isinstance(query, str) else query
+        job = cls(compiled, policy=policy, start=start, partitions=partitions, exclusive=exclusive, reference=reference)
+        if found["query"] != job._identity:
+            message = "this state belongs to another query or other functions: start the job anew from its last output"
             raise ValueError(message)
         job._counts, job._written = counts, written
         for stage, value in zip(job._graph.stages, found["stages"], strict=True):
             stage.state = value
         return job
+
+    @property
+    def _identity(self) -> list[Any]:
+        """What a state belongs to: the query and the scripts of its functions."""
+        scripts = {alias: function.source.script for alias, function in self.query.functions.items()}
+        return [self.query.text, scripts]
 
     def _alias(self, alias: str) -> str:
         for known in self.query.inputs:

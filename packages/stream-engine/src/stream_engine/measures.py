@@ -13,6 +13,7 @@ from .expressions import ExpressionCompiler
 from .frame import Frame
 from .scope import Evaluate, Scope
 from .syntax import Call, Literal, Order, Star
+from .userdefined import compile_aggregate, is_aggregate
 from .values import Unconvertible, Value, show
 
 
@@ -40,9 +41,16 @@ ordered = ("TOPONE", "COLLECTTOP", "PERCENTILE_CONT", "PERCENTILE_DISC")
 names = (*aggregates, "COLLECT", *ordered)
 
 
+def is_measure(node: object) -> bool:
+    """Whether a node is the call of an aggregate, built in or user-defined."""
+    return isinstance(node, Call) and (node.name.upper() in names or is_aggregate(node))
+
+
 def measure_of(node: Call, rows: ExpressionCompiler) -> Measure:
     """The measure of an aggregate call; its argument sees rows. Raises Refused."""
     name = node.name.upper()
+    if is_aggregate(node):
+        return _measure(node, *compile_aggregate(node, rows))
     if name in aggregates:
         return _plain(node, rows)
     if node.distinct:

@@ -14,7 +14,7 @@ from .expressions import ExpressionCompiler
 from .joining import ReferenceJoin, StreamJoin
 from .merging import Merge
 from .reading import Shape, compile_reader
-from .scope import Columns, Relation, Scope
+from .scope import Columns, Functions, Relation, Scope
 from .selecting import Selecting
 from .stages import Filter, Output, Stage
 from .syntax import Column, Join, Query, Script, Select, Source, Table, Union
@@ -45,14 +45,14 @@ class Graph:
     columns: dict[str, Columns | None] = field(default_factory=dict)
 
 
-def plan(script: Script, text: str, name: str, settings: Settings) -> Graph:
+def plan(script: Script, text: str, name: str, settings: Settings, functions: Functions) -> Graph:
     """The graph of a query. Raises Refused."""
-    return _Planner(script, text, name, settings).graph
+    return _Planner(script, Scope(relations=(), text=text, name=name, functions=functions), settings).graph
 
 
 class _Planner:
-    def __init__(self, script: Script, text: str, name: str, settings: Settings) -> None:
-        self._text, self._name, self._settings = text, name, settings
+    def __init__(self, script: Script, place: Scope, settings: Settings) -> None:
+        self._place, self._settings = place, settings
         self.graph = Graph()
         self._steps: dict[str, tuple[Stage, Columns | None]] = {}
         self._readers: dict[tuple[object, ...], Reader] = {}
@@ -116,7 +116,7 @@ class _Planner:
         return last if last in entries else self._add(last), selecting.columns
 
     def _scope(self, relations: Sequence[Relation]) -> Scope:
-        return Scope(relations=tuple(relations), text=self._text, name=self._name)
+        return self._place.of(*relations)
 
     def _join(self, left: Stage, join: Join, relations: list[Relation], span: int) -> tuple[Stage, Relation, int]:
         """The joined stream, its new source, and by how much its rows' times can be later than their sources'."""
@@ -149,7 +149,7 @@ class _Planner:
             if source.timestamp is not None:
                 raise Refused("TIMESTAMP BY stands where an input is read, not after a step", source.timestamp.at)
             return step[0], Relation(alias=source.alias, columns=step[1])
-        shape = Shape(table=self._tables.get(source.name.lower()), text=self._text, name=self._name)
+        shape = Shape(table=self._tables.get(source.name.lower()), place=self._place)
         return self._reader(source, shape), shape.relation(source.alias)
 
     def _reader(self, source: Source, shape: Shape) -> Reader:

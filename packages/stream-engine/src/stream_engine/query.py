@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 from .errors import QueryError, Refused
+from .javascript import Script as Function
 from .parser import parse
 from .planner import Graph, Settings, plan
 from .syntax import Script
+from .userdefined import Given, load
 
 # The names under which columns are declared elsewhere: in contracts, Parquet and Arrow.
 _plain_types = {
@@ -43,23 +46,34 @@ class Query:
     inputs: tuple[str, ...]
     references: tuple[str, ...]
     outputs: dict[str, tuple[OutputColumn, ...]]
+    functions: Mapping[str, Function]
 
     def graph(self, settings: Settings) -> Graph:
         """A fresh graph of stages for one run."""
-        return plan(self.script, self.text, self.name, settings)
+        return plan(self.script, self.text, self.name, settings, self.functions)
 
 
-def compile_query(text: str, *, name: str = "query") -> Query:
-    """Compile a query's text. Raises QueryError, which points at the place, before any row is read."""
+def compile_query(text: str, *, name: str = "query", functions: Given | None = None) -> Query:
+    """Compile a query's text, with the JavaScript functions that it may call by alias: scripts or files with them.
+
+    Raises QueryError, which points at the place in the query or script, before any row is read; OSError.
+    """
+    loaded = load(functions)
     try:
         script = parse(text)
-        graph = plan(script, text, name, Settings())
+        graph = plan(script, text, name, Settings(), loaded)
     except Refused as refused:
         raise QueryError(refused.message, text=text, offset=refused.at, name=name) from None
     inputs = tuple(dict.fromkeys(reader.alias for reader in graph.readers))
     outputs = {alias: _columns(columns) for alias, columns in graph.columns.items()}
     return Query(
-        text=text, name=name, script=script, inputs=inputs, references=tuple(graph.references), outputs=outputs
+        text=text,
+        name=name,
+        script=script,
+        inputs=inputs,
+        references=tuple(graph.references),
+        outputs=outputs,
+        functions=loaded,
     )
 
 

@@ -18,8 +18,7 @@ class Shape:
     """What the query says of an input's columns: those of its CREATE TABLE, or nothing."""
 
     table: Table | None
-    text: str
-    name: str
+    place: Scope
 
     @property
     def columns(self) -> Columns | None:
@@ -31,7 +30,7 @@ class Shape:
         return Relation(alias=alias, columns=self.columns)
 
     def scope(self, alias: str) -> Scope:
-        return Scope(relations=(self.relation(alias),), text=self.text, name=self.name)
+        return self.place.of(self.relation(alias))
 
     def conform(self, record: Record) -> Record | None:
         """The record with the declared columns in their types; None when one does not convert."""

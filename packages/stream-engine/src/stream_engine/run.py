@@ -14,6 +14,7 @@ from .formats import Body, read_events
 from .job import StreamJob, metric_names
 from .query import Query, compile_query
 from .stages import Row
+from .userdefined import Given
 from .values import Unconvertible, load_json, parse_datetime
 from .watermark import TimePolicy
 
@@ -39,17 +40,19 @@ def run(
     *,
     policy: TimePolicy | None = None,
     reference: Reference | None = None,
+    functions: Given | None = None,
 ) -> Result:
     """The outputs of a query over the whole of its inputs; every window is closed at the end.
 
     An input is files (see `formats`), or events. An `Event` has an arrival time, so the time policy applies, in order
     of arrival. Plain records (or JSON bytes) have none: they are data at rest, ordered by TIMESTAMP BY, with no policy,
     as in Microsoft's local run; without TIMESTAMP BY they all arrive at 2000-01-01T00:00Z. A record with the column
-    EventEnqueuedUtcTime arrived then. Raises QueryError, StreamError; ValueError when inputs and query do not fit.
+    EventEnqueuedUtcTime arrived then. `functions` are those of a query given as text (see `compile_query`).
+    Raises QueryError, StreamError; ValueError when inputs and query do not fit.
 
     Over JSON lines at rest DuckDB does the work, where it can (see `fast`).
     """
-    query = compile_query(query) if isinstance(query, str) else query
+    query = compile_query(query, functions=functions) if isinstance(query, str) else query
     check("inputs", query.inputs, inputs, query)
     check("reference data", query.references, reference or {}, query)
     files = {alias: found for alias, given in inputs.items() if (found := _paths(given))}

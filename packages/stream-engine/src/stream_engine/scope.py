@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 
 from .errors import Refused, StreamError, caret
 from .frame import Frame
@@ -14,6 +14,8 @@ from .values import Value
 Evaluate = Callable[[Frame], Value]
 # By lower-case name: the name as written, and its type where the query states one.
 Columns = dict[str, tuple[str, str | None]]
+# The JavaScript functions that a query may call, by lower-case alias.
+Functions = Mapping[str, object]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,11 +36,16 @@ class Relation:
 
 @dataclass(frozen=True, kw_only=True)
 class Scope:
-    """The sources an expression may name, and the text it stands in."""
+    """The sources and functions an expression may name, and the text it stands in."""
 
     relations: Sequence[Relation]
     text: str
     name: str
+    functions: Functions = field(default_factory=dict)
+
+    def of(self, *relations: Relation) -> Scope:
+        """The same place in the text, with these sources."""
+        return replace(self, relations=relations)
 
     def source(self, alias: str) -> int | None:
         """The position of the source with this alias, in any case."""
@@ -80,8 +87,8 @@ class Scope:
         columns = self.relations[index].columns
         declared = columns[path[0].lower()][1] if columns and len(path) == 1 else None
         evaluate = _plain(index, path[0]) if columns else _searching(index, path[0])
-        for field in path[1:]:
-            evaluate = _field(evaluate, field)
+        for part in path[1:]:
+            evaluate = _field(evaluate, part)
         return Compiled(type=declared, evaluate=evaluate)
 
     def trouble(self, message: str, at: int) -> StreamError:

@@ -6,8 +6,7 @@ from .analytic import History, IsFirst, compile_analytic, is_analytic
 from .errors import Refused
 from .expressions import ExpressionCompiler
 from .grouping import Grouped, WindowGrouping
-from .measures import Measure, measure_of
-from .measures import names as aggregate_names
+from .measures import Measure, is_measure, measure_of
 from .merging import Merge
 from .scope import Compiled, Evaluate, Scope
 from .session import SessionGrouping
@@ -85,7 +84,7 @@ class Selecting:
             raise Refused("HAVING needs GROUP BY", self._select.having.at)
         for item in self._select.items:
             for node in walk(item.value):
-                if isinstance(node, Call) and node.name.upper() in aggregate_names and node not in self._slots:
+                if isinstance(node, Call) and is_measure(node) and node not in self._slots:
                     raise Refused(f"{node.name} needs GROUP BY with a window", node.at)
 
     def _group(self) -> ExpressionCompiler:
@@ -105,7 +104,7 @@ class Selecting:
             raise Refused("GROUP BY needs a window: TumblingWindow(…), System.Timestamp() …", self._select.group[0].at)
 
         def special(node: Expression) -> Compiled | None:
-            if isinstance(node, Call) and node.name.upper() in aggregate_names and node not in self._slots:
+            if isinstance(node, Call) and is_measure(node) and node not in self._slots:
                 measure = measure_of(node, self._rows)
                 self._measures.append(measure)
                 return _slot(len(self._keys) + len(self._measures) - 1, measure.returns)

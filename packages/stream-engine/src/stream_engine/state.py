@@ -3,15 +3,34 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+
+class Live:
+    """State that lives elsewhere, in a script: it is written down as `saved`, and read back as `Saved`."""
+
+    def saved(self) -> str:
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Saved(Live):
+    """What was written down of live state, until its owner gives it life again."""
+
+    text: str
+
+    def saved(self) -> str:
+        return self.text
+
 
 _containers = {tuple: "t", list: "l", set: "s"}
 _makers = {"t": tuple, "l": list, "s": set}
 
 
 def dump(state: Any) -> bytes:
-    """State made of None, numbers, text, datetimes, tuples, lists, sets and dicts."""
+    """State made of None, numbers, text, datetimes, tuples, lists, sets, dicts, and live state."""
     return json.dumps(_encode(state), separators=(",", ":")).encode()
 
 
@@ -24,6 +43,8 @@ def _encode(value: Any) -> Any:
         return value
     if isinstance(value, datetime):
         return ["@", value.isoformat()]
+    if isinstance(value, Live):
+        return ["j", value.saved()]
     if isinstance(value, dict):
         return ["d", *([_encode(key), _encode(each)] for key, each in value.items())]
     tag = _containers[type(value)]
@@ -37,6 +58,8 @@ def _decode(value: Any) -> Any:
     tag, rest = value[0], value[1:]
     if tag == "@":
         return datetime.fromisoformat(rest[0])
+    if tag == "j":
+        return Saved(rest[0])
     if tag == "d":
         return {_decode(key): _decode(each) for key, each in rest}
     return _makers[tag](_decode(each) for each in rest)

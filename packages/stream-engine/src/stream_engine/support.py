@@ -28,9 +28,10 @@ def table() -> str:
         ("scalar functions", _listed(functions.scalars)),
         ("APPLY", _listed(applying.functions)),
         ("system", _listed(catalogue.system)),
+        ("JavaScript", "UDF.name(…) in any expression, UDA.name(…) where an aggregate stands"),
     ]
     refused = [(_listed([name]), why) for name, why in catalogue.refused.items()]
-    refused += [("user-defined functions (`udf.…`)", "no JavaScript engine is part of this package")]
+    refused += [("user-defined functions in C# or of machine learning", "only JavaScript runs here")]
     refused += [(what.partition(" (")[0], "not supported") for what in parser.not_supported.values()]
     refused += [("SELECT DISTINCT, SELECT TOP, DISTINCT in other aggregates than COUNT", "not supported")]
     lines = ["| runs | |", "|---|---|", *(f"| {what} | {how} |" for what, how in rows)]

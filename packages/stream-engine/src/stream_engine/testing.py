@@ -17,6 +17,7 @@ from typing import Any
 from .events import Event
 from .query import compile_query
 from .run import run as _run
+from .userdefined import Given
 from .watermark import TimePolicy
 
 
@@ -26,10 +27,14 @@ def run(
     *,
     policy: TimePolicy | None = None,
     reference: Mapping[str, Sequence[Mapping[str, Any]]] | None = None,
+    functions: Given | None = None,
 ) -> dict[str, list[dict[str, Any]]]:
-    """The rows of each output of a query, given as text or file, over the whole of its inputs."""
+    """The rows of each output of a query, given as text or file, over the whole of its inputs.
+
+    `functions` are the JavaScript functions it calls, by alias: scripts or files with them.
+    """
     text = query.read_text(encoding="utf-8-sig") if isinstance(query, Path) else query
-    compiled = compile_query(text, name=str(query) if isinstance(query, Path) else "query")
+    compiled = compile_query(text, name=str(query) if isinstance(query, Path) else "query", functions=functions)
     result = _run(compiled, inputs, policy=policy, reference=reference)
     return {name: [dict(row) for row in rows] for name, rows in result.outputs.items()}
 
