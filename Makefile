@@ -3,13 +3,16 @@ PYTHON ?= python3
 export PATH := $(CURDIR)/.tools/bin:$(CURDIR)/.venv/bin:$(PATH)
 unexport PYTHONDONTWRITEBYTECODE VIRTUAL_ENV
 
-.PHONY: help demo test check format bench clean setup
+.PHONY: help demo demo-plant test check format bench clean setup
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):.*  ## /  make \1\t/p' $(MAKEFILE_LIST)
+	@awk -F ':.*  ## ' '/^[a-z-]+:.*  ## / {printf "  make %-12s%s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 demo: setup  ## from nothing to scored results: sandbox, pulumi up, events, stream, batch job, page
 	@python tools/demo.py
+
+demo-plant: setup  ## a second problem, on measured data that comes as files, scored on schedule
+	@python tools/demo_plant.py
 
 test: setup  ## everything checked; the same command that CI runs
 	@tools/test
@@ -23,8 +26,9 @@ format: setup  ## let ruff format and mend
 bench: setup  ## benchmarks, as ratios in one run
 	@python benchmarks/stream_engine.py
 
-clean: setup  ## destroy the demo's stack, show that the sandbox is empty, remove its state
+clean: setup  ## destroy the demos' stacks, show that the sandboxes are empty, remove their state
 	@python tools/demo.py --clean
+	@python tools/demo_plant.py --clean
 
 setup:  ## tools and environments
 	@$(PYTHON) tools/bootstrap.py

@@ -1,4 +1,4 @@
-"""Leaves nothing: destroys the demo's stack, shows by listing that the sandbox is empty, removes its state."""
+"""Leaves nothing: destroys a demo's stack, shows by listing that the sandbox is empty, removes its state."""
 
 import os
 import sys
@@ -13,15 +13,15 @@ LISTED = {
 }
 
 
-def clean() -> None:
+def clean(stack: str = STACK) -> None:
     if not (state_folder() / "sandbox.db").exists():
         print("no sandbox is here: nothing to clean")
         run("azure-sandbox", "reset")
         return
     sandbox("up")
     stacks = in_sandbox("pulumi", "stack", "ls", "--json", capture=True)
-    if f'"{STACK}"' in stacks:
-        batch_scoring("teardown", "--stack", STACK)
+    if f'"{stack}"' in stacks:
+        batch_scoring("teardown", "--stack", stack)
     in_sandbox(sys.executable, __file__)
     sandbox("reset")
 
