@@ -133,8 +133,8 @@ GRANTS = (
     Grant(
         "operator", "AzureML Data Scientist", "workspace", "the operator starts jobs and reads their logs", _ML_BATCH
     ),
-    Grant("operator", _READER, "lake/features", "the operator reads hours to score", _BLOB),
-    Grant("operator", _READER, "lake/raw", "the operator looks into the archive", _BLOB, provable=False),
+    Grant("operator", _WRITER, "lake/features", "the operator reads hours to score, and rebuilds lost ones", _BLOB),
+    Grant("operator", _READER, "lake/raw", "the operator replays hours from the archive", _BLOB, provable=False),
     Grant("operator", _READER, "lake/rejected", "the operator reads what was diverted", _BLOB),
     # Used by the second problem alone, whose rows come as files: tests/test_demo_plant.py shows its need.
     Grant("operator", _WRITER, "lake/static", "the operator puts files to score", _BLOB, provable=False),
