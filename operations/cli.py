@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from operations.commands import pbids, put, results, score, send, status, stream, teardown, train
+from operations.commands import pbids, put, replay, results, score, send, status, stream, teardown, train
 from operations.errors import OperationError
 
 app = typer.Typer(
@@ -24,6 +24,7 @@ app.command("score")(score.score)
 app.command("status")(status.status)
 app.command("logs")(status.logs)
 app.command("put")(put.put)
+app.command("replay")(replay.replay)
 app.command("results")(results.results)
 app.command("pbids")(pbids.pbids)
 app.command("teardown")(teardown.teardown)

@@ -48,7 +48,7 @@ PARTS = (
         file="source.py",
         needed=("static",),
         holds="data to files of the lake and to feature rows, with their truth",
-        names=("read", "write_lake", "history", "held_back", "truth"),
+        names=("PACKAGE", "UNTIL", "read", "features", "write_lake", "history", "held_back", "truth"),
     ),
 )
 

@@ -10,7 +10,6 @@ from rich.table import Table
 from operations import problem as problems
 from operations.clock import clock
 from operations.commands.options import DEFAULT_PROBLEM, DEFAULT_STACK, Outputs, Problem, StackName, err, out
-from operations.errors import OperationError
 from operations.history import History, Measured
 from operations.stack import Stack, load
 
@@ -33,7 +32,12 @@ def train(
     stack: Trained = None,
     outputs: Outputs = None,
     days: Annotated[int | None, typer.Option(min=1, help="Days of history. Default: 7; all of measured data.")] = None,
-    until: Annotated[Day, typer.Option(formats=DATES, help="End of the history. Default: today, 00:00 UTC.")] = None,
+    until: Annotated[
+        Day,
+        typer.Option(
+            formats=DATES, help="End of the history. Default: today, 00:00 UTC; of measured data what source.py says."
+        ),
+    ] = None,
     source: Source = None,
     devices: Devices = 3,
     sensors: Sensors = 5,
@@ -141,13 +145,9 @@ def _history(
 
     problems.contract(name)
     if history.is_static(name):
-        if until is None:
-            raise OperationError(
-                f"train: problem {name!r} is trained on measured data: --until DAY says where the history ends; "
-                "what comes after is held back for compare."
-            )
-        first = until - timedelta(days=days) if days else None
-        return Measured(source=history.source_file(name, source), until=until, first=first)
+        last: datetime = until or problems.source(name).UNTIL
+        first = last - timedelta(days=days) if days else None
+        return Measured(source=history.source_file(name, source), until=last, first=first)
     midnight = clock().now().replace(hour=0, minute=0, second=0, microsecond=0)
     return History(until=until or midnight, days=days or WEEK, **size)
 
