@@ -61,7 +61,7 @@ def value(expression: str, **record: object) -> object:
         ("CEILING(1.2)", 2.0),
         ("ABS(-3)", 3),
         ("SIGN(-2.5)", -1.0),
-        ("POWER(2, 10)", 1024.0),
+        ("POWER(2, 10)", 1024),
         ("SQRT(NULL)", None),
         ("DATEDIFF(hour, '2026-01-01T00:59:00Z', '2026-01-01T01:01:00Z')", 1),
         ("DATEDIFF(month, '2025-12-31', '2026-01-01')", 1),

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import scalars, units
+from . import scalars, texts, units
 from .catalogue import refuse
 from .errors import Refused
 from .frame import Frame
 from .functions import Function, accept, expected
 from .functions import scalars as catalogue
 from .metadata import compile_metadata
-from .operators import arithmetic, comparison
+from .operators import arithmetic, bitwise, comparison
 from .scope import Compiled, Evaluate, Scope, field_of
 from .syntax import (
     Between,
@@ -77,6 +77,8 @@ class ExpressionCompiler:
         if node.operator == "NOT":
             operand = self.condition(node.operand)
             return Compiled(type="bit", evaluate=lambda frame: None if (v := operand(frame)) is None else not v)
+        if node.operator == "~":
+            return bitwise("~", self.compile(node.operand), None, self.scope, node.at)
         zero = Compiled(type="bigint", evaluate=lambda _: 0)
         return arithmetic(node.operator, zero, self.compile(node.operand), self.scope, node.at)
 
@@ -88,6 +90,8 @@ class ExpressionCompiler:
         left, right = self.compile(node.left), self.compile(node.right)
         if node.operator in "+-*/%":
             return arithmetic(node.operator, left, right, self.scope, node.at)
+        if node.operator in "&|^":
+            return bitwise(node.operator, left, right, self.scope, node.at)
         return comparison(node.operator, left, right, self.scope, node.at)
 
     def _between(self, node: Between) -> Compiled:
@@ -114,7 +118,7 @@ class ExpressionCompiler:
                 return None
             if not isinstance(text, str) or not isinstance(wanted, str):
                 raise self.scope.trouble(f"LIKE compares text, found {show(text)} and {show(wanted)}", node.at)
-            return scalars.like_pattern(wanted, escape(frame)).fullmatch(text) is not None
+            return texts.like_pattern(wanted, escape(frame)).fullmatch(text) is not None
 
         return Compiled(type="bit", evaluate=_negated(evaluate, node.negated))
 

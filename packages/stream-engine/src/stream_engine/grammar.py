@@ -150,7 +150,7 @@ class ExpressionParser:
 
     def _sum(self) -> Expression:
         left = self._product()
-        while self.token.upper in ("+", "-"):
+        while self.token.upper in ("+", "-", "&", "|", "^"):
             operator = self.advance()
             left = Binary(operator=operator.text, left=left, right=self._product(), at=operator.at)
         return left
@@ -169,6 +169,9 @@ class ExpressionParser:
             if isinstance(operand, Literal) and isinstance(operand.value, (int, float)):
                 return Literal(value=-operand.value if operator.text == "-" else operand.value, at=operator.at)
             return Unary(operator=operator.text, operand=operand, at=operator.at)
+        if self.at("~"):
+            at = self.advance().at
+            return Unary(operator="~", operand=self._sign(), at=at)
         return self._primary()
 
     def _primary(self) -> Expression:

@@ -14,7 +14,7 @@ _PATTERN = re.compile(
     | (?P<string>[nN]?'(?:[^']|'')*')
     | (?P<quoted>\[[^\]\n]+\]|"[^"\n]+")
     | (?P<word>[^\W\d][\w$@\#]*)
-    | (?P<symbol><>|!=|<=|>=|[-+*/%=<>(),.;])
+    | (?P<symbol><>|!=|<=|>=|[-+*/%&|^~=<>(),.;])
     """,
     re.VERBOSE | re.DOTALL,
 )

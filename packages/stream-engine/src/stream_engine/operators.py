@@ -102,6 +102,33 @@ def _remainder(a: int | float, b: int | float) -> int | float:
     return math.fmod(a, b)
 
 
+_bits: dict[str, Callable[[Any, Any], Any]] = {
+    "&": operator.and_,
+    "|": operator.or_,
+    "^": operator.xor,
+    "~": lambda a, _: not a if isinstance(a, bool) else ~a,
+}
+
+
+def bitwise(symbol: str, left: Compiled, right: Compiled | None, scope: Scope, at: int) -> Compiled:
+    """`left symbol right`, or `~ left`: bit of bits, bigint as soon as one side is a bigint."""
+    first, second = left.evaluate, right.evaluate if right is not None else lambda _: False
+    calculate = _bits[symbol]
+
+    def evaluate(frame: Frame) -> Value:
+        a, b = first(frame), second(frame)
+        if a is None or b is None:
+            return None
+        if isinstance(a, int) and isinstance(b, int):
+            return calculate(a, b)
+        shown = f"{show(a)} {symbol} {show(b)}" if right is not None else f"{symbol} {show(a)}"
+        raise scope.trouble(f"{shown} is not defined: bits are those of a bit or bigint", at)
+
+    types = {left.type, right.type if right is not None else left.type}
+    known = "bit" if types == {"bit"} else "bigint" if types <= {"bit", "bigint"} else None
+    return Compiled(type=known, evaluate=evaluate)
+
+
 def _result(symbol: str, left: str | None, right: str | None) -> str | None:
     types = {"bigint" if kind == "bit" else kind for kind in (left, right)}
     if "float" in types and types <= {"float", "bigint"}:

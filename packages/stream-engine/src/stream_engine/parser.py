@@ -116,10 +116,15 @@ class _Parser(ExpressionParser):
         at = self.token.at
         if self.accept("*"):
             return Item(value=Star(at=at), alias=None, at=at)
-        if self.following().upper == "." and self.following(2).upper == "*":
-            source = self.name("a source")
-            self.expect(".", "*")
-            return Item(value=Star(source=source, at=at), alias=None, at=at)
+        dots = 0
+        while self.following(2 * dots + 1).upper == "." and self.following(2 * dots + 2).kind in ("word", "quoted"):
+            dots += 1
+        if self.following(2 * dots + 1).upper == "." and self.following(2 * dots + 2).upper == "*":
+            parts = [self.name("a source or column")]
+            while not self.accept(".", "*"):
+                self.expect(".")
+                parts.append(self.advance().text)
+            return Item(value=Star(parts=tuple(parts), at=at), alias=None, at=at)
         if self.following().upper == "=" and self.token.kind in ("word", "quoted"):
             alias = self.name("a column name")
             self.expect("=")

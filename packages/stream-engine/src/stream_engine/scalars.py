@@ -1,31 +1,40 @@
-"""The scalar functions of the language reference, entered into the catalogue of `functions`."""
+"""The scalar functions of the language reference over numbers, dates, arrays and records, and of any type."""
 
 from __future__ import annotations
 
 import math
-import re
 from datetime import UTC, datetime
 
 from . import units
 from .functions import define
-from .values import Unconvertible, Value, as_text, integer, type_of
+from .values import Unconvertible, Value, integer, type_of
 
 
-def _round(value: float, digits: int = 0) -> float:
-    """Half away from zero, as T-SQL rounds."""
-    scale = 10.0**digits
-    rounded = math.copysign(math.floor(abs(value) * scale + 0.5), value) / scale
-    return int(rounded) if isinstance(value, int) else rounded
+def _round(value: float, digits: int) -> float:
+    """Half away from zero. ROUND always has a result: 0 beyond the first digit, the value beyond the last."""
+    if isinstance(value, int):
+        scale = 10 ** min(max(-digits, 0), 20)
+        rounded = (abs(value) + scale // 2) // scale * scale
+        return integer(rounded if value >= 0 else -rounded)
+    scale = 10.0 ** min(abs(digits), 308)
+    size = abs(value) / scale if digits < 0 else abs(value) * scale
+    if size >= 2**53:
+        return value
+    whole = math.floor(size + 0.5)
+    return math.copysign(whole * scale if digits < 0 else whole / scale, value)
 
 
 def _power(base: float, exponent: float) -> float:
+    """The type is the base's. Source: language reference, POWER."""
+    if isinstance(base, int) and isinstance(exponent, int) and (0 <= exponent <= 64 or abs(base) <= 1):
+        return integer(base**exponent if exponent >= 0 else int(_power(float(base), exponent)))
     try:
         result = float(base) ** exponent
     except (OverflowError, ZeroDivisionError):
         raise Unconvertible(base) from None
-    if isinstance(result, complex):
+    if isinstance(result, complex) or not math.isfinite(result):
         raise Unconvertible(base)
-    return result
+    return integer(int(result)) if isinstance(base, int) else result
 
 
 def _root(value: float) -> float:
@@ -38,83 +47,11 @@ define("ABS", "n", None, lambda x: integer(abs(x)) if isinstance(x, int) else ab
 define("CEILING", "n", None, lambda x: x if isinstance(x, int) else float(math.ceil(x)))
 define("EXP", "n", "float", math.exp)
 define("FLOOR", "n", None, lambda x: x if isinstance(x, int) else float(math.floor(x)))
-define("POWER", "nn", "float", _power)
-define("ROUND", "n?i", None, _round)
+define("POWER", "nn", None, _power)
+define("ROUND", "ni", None, _round)
 define("SIGN", "n", None, lambda x: (x > 0) - (x < 0) if isinstance(x, int) else float((x > 0) - (x < 0)))
 define("SQUARE", "n", "float", lambda x: float(x) * float(x))
 define("SQRT", "n", "float", _root)
-
-
-def _substring(text: str, start: int, length: int) -> str:
-    """Positions count from 1; a start before 1 uses up length, as in T-SQL."""
-    if length < 0:
-        raise Unconvertible(length)
-    return text[max(start - 1, 0) : max(start - 1 + length, 0)]
-
-
-def _charindex(searched: str, text: str, start: int = 1) -> int:
-    return text.find(searched, max(start - 1, 0)) + 1
-
-
-def like_pattern(pattern: str, escape: str | None = None) -> re.Pattern[str]:
-    """A LIKE pattern (% _ [a-z] [^a-z]) as a regular expression for fullmatch."""
-    parts: list[str] = []
-    index = 0
-    while index < len(pattern):
-        character = pattern[index]
-        closing = pattern.find("]", index + 1)
-        if escape and character == escape and index + 1 < len(pattern):
-            index += 1
-            parts.append(re.escape(pattern[index]))
-        elif character == "[" and closing > index + 1:
-            inside = pattern[index + 1 : closing].replace("\\", "\\\\")
-            parts.append(f"[{inside}]")
-            index = closing
-        else:
-            parts.append({"%": ".*", "_": "."}.get(character, re.escape(character)))
-        index += 1
-    return re.compile("".join(parts), re.DOTALL)
-
-
-def _patindex(pattern: str, text: str) -> int:
-    anchored = not pattern.startswith("%")
-    closed = not pattern.endswith("%")
-    core = like_pattern(pattern.strip("%")).pattern
-    found = re.compile(("^" if anchored else "") + core + (r"\Z" if closed else ""), re.DOTALL).search(text)
-    return found.start() + 1 if found else 0
-
-
-def _regexmatch(text: str, pattern: str) -> int:
-    return len(re.findall(pattern, text))
-
-
-def _concat(*values: Value) -> str:
-    return "".join("" if value is None else as_text(value) for value in values)
-
-
-def _concat_ws(separator: Value, *values: Value) -> str:
-    return ("" if separator is None else as_text(separator)).join(as_text(v) for v in values if v is not None)
-
-
-text = "nvarchar(max)"
-define("CHARINDEX", "ss?i", "bigint", _charindex)
-define("CONCAT", "**+", text, _concat, nulls=True)
-define("CONCAT_WS", "***+", text, _concat_ws, nulls=True)
-define("LEFT", "si", text, lambda value, count: value[: max(count, 0)])
-define("LEN", "s", "bigint", lambda value: len(value.rstrip(" ")))
-define("LOWER", "s", text, str.lower)
-define("LTRIM", "s", text, lambda value: value.lstrip(" "))
-define("NCHAR", "i", text, chr)
-define("PATINDEX", "ss", "bigint", _patindex)
-define("REGEXMATCH", "ss", "bigint", _regexmatch)
-define("REPLACE", "sss", text, lambda value, old, new: value.replace(old, new) if old else value)
-define("REVERSE", "s", text, lambda value: value[::-1])
-define("RIGHT", "si", text, lambda value, count: value[-count:] if count > 0 else "")
-define("RTRIM", "s", text, lambda value: value.rstrip(" "))
-define("SUBSTRING", "sii", text, _substring)
-define("TRIM", "s", text, lambda value: value.strip(" "))
-define("UNICODE", "s", "bigint", lambda value: ord(value[0]) if value else None)
-define("UPPER", "s", text, str.upper)
 
 
 def _from_parts(year: int, month: int, day: int, hour: int, minute: int, second: int, millisecond: int) -> datetime:
@@ -124,7 +61,8 @@ def _from_parts(year: int, month: int, day: int, hour: int, minute: int, second:
         raise Unconvertible((year, month, day)) from None
 
 
-define("DATEADD", "uid", "datetime", units.add)
+text = "nvarchar(max)"
+define("DATEADD", "und", "datetime", lambda unit, count, moment: units.add(unit, int(count), moment))
 define("DATEDIFF", "udd", "bigint", units.difference)
 define("DATENAME", "ud", text, units.name)
 define("DATEPART", "ud", "bigint", units.part)

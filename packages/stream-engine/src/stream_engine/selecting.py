@@ -150,11 +150,13 @@ class Selecting:
         relations = self._scope.relations
         if self._grouped is not None:
             raise Refused("SELECT * cannot be grouped: name the columns", star.at)
-        index = 0 if star.source is None else self._scope.source(star.source)
-        if index is None:
-            raise Refused(f"there is no source {star.source}", star.at)
-        if star.source is None and len(relations) > 1:
+        index = 0 if not star.parts else self._scope.source(star.parts[0])
+        if not star.parts and len(relations) > 1:
             raise Refused("SELECT * has no meaning in a JOIN: write source.* or name the columns", star.at)
+        if index is None or len(star.parts) > 1:
+            record = self._scope.column(Column(parts=star.parts, at=star.at))
+            self.columns = None
+            return [(None, record.evaluate)]
         known = relations[index].columns
         if known is None:
             self.columns = None

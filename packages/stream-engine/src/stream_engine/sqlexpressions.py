@@ -51,12 +51,16 @@ class SqlExpressions:
     def _unary(self, node: Unary) -> Sql:
         if node.operator == "NOT":
             return Sql(text=f"(NOT {self.condition(node.operand)})", type="bit")
+        if node.operator == "~":
+            raise NotInSql("bitwise operators")
         operand = number(self.compile(node.operand))
         return Sql(text=f"({node.operator}{operand.text})", type=operand.type)
 
     def _binary(self, node: Binary) -> Sql:
         if node.operator in ("AND", "OR"):
             return Sql(text=f"({self.condition(node.left)} {node.operator} {self.condition(node.right)})", type="bit")
+        if node.operator in "&|^":
+            raise NotInSql("bitwise operators")
         left, right = self.compile(node.left), self.compile(node.right)
         if node.operator in "+-*/%":
             return _arithmetic(node.operator, left, right)

@@ -99,7 +99,7 @@ def _columns(select: Select, rows: SqlExpressions, source: Table) -> tuple[SqlCo
     listed: list[str] = []
     for item in select.items:
         if isinstance(item.value, Star):
-            if source.columns is None:
+            if source.columns is None or (item.value.parts and item.value.parts != (select.source.alias,)):
                 raise NotInSql("SELECT *")
             columns.update(source.columns)
             listed += [name(written) for written, _ in source.columns.values()]

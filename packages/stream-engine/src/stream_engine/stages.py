@@ -100,7 +100,10 @@ class Output(Stage):
 
 
 def projection(columns: Iterable[tuple[str | None, Evaluate]]) -> Project:
-    """The function that makes a record; a column without a name stands for all fields of what it evaluates to."""
+    """The function that makes a record; a column without a name stands for all fields of what it evaluates to.
+
+    Of fields that a column before has in any case, `*` is without. Source: Microsoft's language reference, SELECT.
+    """
     parts = tuple(columns)
     if all(name is not None for name, _ in parts):
         named = tuple((str(name), evaluate) for name, evaluate in parts)
@@ -109,10 +112,12 @@ def projection(columns: Iterable[tuple[str | None, Evaluate]]) -> Project:
     def project(frame: Frame) -> dict[str, Value]:
         record: dict[str, Value] = {}
         for name, evaluate in parts:
-            if name is None:
-                record.update(evaluate(frame) or {})
-            else:
-                record[name] = evaluate(frame)
+            value = evaluate(frame)
+            if name is not None:
+                record[name] = value
+            elif isinstance(value, dict):
+                taken = {known.lower() for known in record}
+                record.update({key: each for key, each in value.items() if key.lower() not in taken})
         return record
 
     return project

@@ -36,9 +36,9 @@ class Column(Node):
 
 @dataclass(frozen=True, kw_only=True)
 class Star(Node):
-    """`*` or `alias.*`"""
+    """`*`, or `alias.*` and `column.*` with what stands before `.*` as `parts`."""
 
-    source: str | None = None
+    parts: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, kw_only=True)

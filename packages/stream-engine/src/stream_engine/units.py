@@ -14,7 +14,7 @@ _names = {
     "dayofyear": "dayofyear dy y",
     "day": "day dd d",
     "week": "week wk ww",
-    "weekday": "weekday dw",
+    "weekday": "weekday dw w",
     "hour": "hour hh",
     "minute": "minute mi n",
     "second": "second ss s",

@@ -1,0 +1,162 @@
+"""Functions and operators give what the pages of Microsoft's language reference give as their results."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+
+import pytest
+from stream_engine import StreamError, compile_query
+from stream_engine.testing import run
+
+
+def value(expression: str, **record: object) -> object:
+    """What an expression gives for one record."""
+    rows = run(f"SELECT {expression} AS result FROM input", {"input": [record]})["output"]
+    return rows[0]["result"]
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("ROUND(1, 0)", 1),
+        ("ROUND(-1, 0)", -1),
+        ("ROUND(1.0, 0)", 1.0),
+        ("ROUND(0.5, 0)", 1.0),
+        ("ROUND(-0.5, 0)", -1.0),
+        ("ROUND(1.234, 2)", 1.23),
+        ("ROUND(1.234, 10)", 1.234),
+        ("ROUND(123.4, -1)", 120.0),
+        ("ROUND(123.4, -10)", 0.0),
+        ("ROUND(501.0101, -3)", 1000.0),
+        ("ROUND(123.9995, 3)", 124.0),
+        ("ROUND(-155, -1)", -160),
+        ("ROUND(9223372036854775807, 0)", 9223372036854775807),
+        ("ROUND(1.5, 400)", 1.5),
+        ("POWER(3, 2)", 9),
+        ("POWER(2, -1)", 0),
+        ("POWER(-2, 63)", -(2**63)),
+        ("POWER(2.25, 0.5)", 1.5),
+    ],
+)
+def test_a_number_keeps_its_type_and_rounds_half_away_from_zero(expression: str, expected: object) -> None:
+    found = value(expression)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("LEFT('abcdefg', 2)", "ab"),
+        ("RIGHT('abcdefg', 2)", "fg"),
+        ("RIGHT('abcdefg', 9)", "abcdefg"),
+        ("RIGHT('abcdefg', 0)", ""),
+        ("SUBSTRING('abcdefg', 2, 4)", "bcde"),
+        ("REPLACE('abcde', 'cde', '')", "ab"),
+        ("REPLACE('abcde', '', 'xxx')", "abcde"),
+        ("REPLACE('abcde', NULL, 'xxx')", None),
+        ("REPLICATE('0', 3)", "000"),
+        ("REPLICATE('0', -1)", None),
+        ("CONCAT(REPLICATE('0', 4 - LEN('99A')), '99A')", "099A"),
+        ("CONCAT(REPLICATE('0', 4 - LEN('123456789')), '123456789')", "123456789"),
+        ("RTRIM('LastName  ') + ',' + SPACE(1) + LTRIM('    FirstName')", "LastName, FirstName"),
+        ("SPACE(-1)", None),
+        ("STUFF('abcdef', 2, 3, 'ijklmn')", "aijklmnef"),
+        ("STUFF('abcdef', 2, 0, 'x')", "axbcdef"),
+        ("STUFF('abcdef', 0, 1, 'x')", "xbcdef"),
+        ("STUFF('abcdef', 4, 99, 'x')", "abcx"),
+        ("STUFF('abcdef', 7, 1, 'x')", ""),
+        ("TRANSLATE('2*[3+4]/{7-2}', '[]{}', '()()')", "2*(3+4)/(7-2)"),
+        ("TRANSLATE('[137.4,72.3]', '[,]', '( )')", "(137.4 72.3)"),
+        ("TRANSLATE('aab', 'aa', 'xy')", "xxb"),
+        ("TRIM(NCHAR(160) + '  a test ' + NCHAR(9) + NCHAR(8232))", "a test"),
+        ("TRIM(NCHAR(31) + 'a')", "\x1fa"),
+        ("LTRIM(NCHAR(12288) + 'a ')", "a "),
+        ("RTRIM(' a' + NCHAR(13) + NCHAR(10))", " a"),
+        ("NCHAR(UNICODE('茶'))", "茶"),
+        ("NCHAR(1114111)", "\U0010ffff"),
+        ("NCHAR(1114112)", None),
+        ("NCHAR(-1)", None),
+        ("REGEXMATCH('ABC-123', '[0-9][0-9][0-9]')", 5),
+        ("REGEXMATCH('ABC', '^b?abc$')", 1),
+        ("REGEXMATCH('a' + NCHAR(10) + 'b', 'a.b')", 1),
+        ("REGEXMATCH('a-b', '(?<first>a)-\\w')", 1),
+        ("REGEXMATCH('é1', '\\w')", 2),
+        ("REGEXMATCH(NCHAR(128512) + 'b', 'b')", 2),
+        ("REGEXMATCH('abc', 'x')", 0),
+        ("REGEXMATCH('abc', '(')", 0),
+        ("REGEXMATCH('abc', NULL)", None),
+        ("JSON_PARSE(event.current).Name", "Touring"),
+        ("JSON_PARSE('[1]')", None),
+        ("JSON_PARSE('{')", None),
+        ("JSON_PARSE(1)", None),
+        ("DATEADD(day, -2.9, '2026-01-03')", datetime(2026, 1, 1, tzinfo=UTC)),
+        ("DATEPART(w, '2026-01-01')", 5),
+    ],
+)
+def test_text_and_dates_are_made_as_documented(expression: str, expected: object) -> None:
+    found = value(expression, event={"current": '{"Name": "Touring"}'})
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("170 & 75", 10),
+        ("170 | 75", 235),
+        ("170 ^ 75", 225),
+        ("~170", -171),
+        ("~ ~ 5", 5),
+        ("bit1 & bit0", False),
+        ("bit1 | bit0", True),
+        ("bit1 ^ bit1", False),
+        ("~ bit1", False),
+        ("bit1 & 1", 1),
+        ("bit1 & NULL", None),
+        ("~ NULL", None),
+        ("GetType(bit0 ^ bit0)", "bit"),
+        ("GetType(bit0 ^ 0)", "bigint"),
+        ("1 + 2 * 3 & 6", 6),
+        ("1 | 2 = 3", True),
+        ("-1 & 255", 255),
+    ],
+)
+def test_bitwise_operators_work_on_bits_and_bigints(expression: str, expected: object) -> None:
+    found = value(expression, bit0=False, bit1=True)
+    assert found == expected
+    assert type(found) is type(expected)
+
+
+def test_the_types_of_bitwise_operators_are_stated() -> None:
+    query = compile_query("CREATE TABLE i (a bit, b bit) SELECT a & b AS x, ~b AS y, a | 1 AS z FROM i")
+    assert [column.type for column in query.outputs["output"]] == ["boolean", "boolean", "int64"]
+
+
+def test_a_star_leaves_out_what_was_selected_before_and_spreads_the_fields_of_a_record() -> None:
+    event = {"id": 1, "Place": {"Room": 2, "ID": 3, "shelf": {"n": 4}}}
+    text = "SELECT id, place.*, place.shelf.*, i.place.missing.*, * FROM i"
+    assert run(text, {"i": [event]})["output"] == [
+        {"id": 1, "Room": 2, "shelf": {"n": 4}, "n": 4, "Place": event["Place"]}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("expression", "message"),
+    [
+        ("1.5 & 1", "float 1.5 & bigint 1 is not defined"),
+        ("~ 'a'", "~ nvarchar(max) 'a' is not defined"),
+        ("LEFT('abc', -1)", "LEFT has no result"),
+        ("POWER(2, 63)", "POWER has no result"),
+        ("POWER(0, -1)", "POWER has no result"),
+        ("REGEXMATCH('aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa!', '^(a+)+$')", "REGEXMATCH has no result"),
+        ("REPLICATE('abc', 1000000000000)", "REPLICATE has no result"),
+        ("RIGHT('abc', -1)", "RIGHT has no result"),
+        ("STUFF('abc', 1, -1, 'x')", "STUFF has no result"),
+        ("TRANSLATE('abc', 'ab', 'x')", "TRANSLATE has no result"),
+    ],
+)
+def test_what_has_no_result_stops_the_query(expression: str, message: str) -> None:
+    with pytest.raises(StreamError, match=r"\^") as caught:
+        value(expression)
+    assert message in str(caught.value)
