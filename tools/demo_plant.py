@@ -64,13 +64,13 @@ def demo(output: Path) -> dict[str, Any]:
         sandbox("clock", "advance", "5m", quiet=True)  # until the roles count
     with stages.stage("put", "three days of measured files into the lake"):
         dates = [part for day in DAYS for part in ("--date", day)]
-        batch_scoring("put", measured_files(output / "files"), *dates, "--outputs", outputs)
+        batch_scoring("put", measured_files(output / "files"), *dates, "--stack", STACK, "--outputs", outputs)
     with stages.stage("score", "three days pass; Data Factory's trigger scores each once it is over"):
         if sandbox("clock", "show", quiet=True).split()[1] < SCORED_BY:
             sandbox("clock", "advance", "--to", SCORED_BY, quiet=True)
     with stages.stage("results", "read back, judged by the known fault, drawn"):
         page = ("--format", "page", "--output", output / "results.html", "--summary", report)
-        batch_scoring("results", "--outputs", outputs, *page)
+        batch_scoring("results", "--stack", STACK, "--outputs", outputs, *page)
         sandbox("clock", "speed", "1", quiet=True)
     seconds = {**stages.seconds, "total": round(sum(stages.seconds.values()), 1)}
     summary = {**json.loads(report.read_text("utf-8")), "seconds": seconds}

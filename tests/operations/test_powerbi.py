@@ -1,5 +1,6 @@
-"""Power BI's data source file: as Microsoft documents it, of the stack's own endpoints, and never half a command."""
+"""Power BI: the data source file is as Microsoft documents it, docs/powerbi.md is of the views that a deploy makes."""
 
+import importlib.util
 import json
 from pathlib import Path
 
@@ -8,7 +9,9 @@ from typer.testing import CliRunner
 
 from operations.cli import app
 from operations.stack import Stack
+from scoring.plant.contract import CONTRACT
 
+ROOT = Path(__file__).resolve().parents[2]
 OUTPUTS = dict.fromkeys(Stack.__dataclass_fields__, "x") | {"sqlServer": "sql-plant.database.windows.net"}
 OUTPUTS |= {"database": "scores", "synapse": "syn-plant"}
 
@@ -47,3 +50,23 @@ def test_a_file_is_written_under_the_suffix_that_power_bi_opens(tmp_path):
     refused = run(tmp_path, "-o", tmp_path / "plant.json")
     assert "expected .pbids" in str(refused.exception)
     assert not (tmp_path / "plant.json").exists()
+
+
+@pytest.fixture(scope="module")
+def tool():
+    spec = importlib.util.spec_from_file_location("powerbi", ROOT / "tools" / "powerbi.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def test_the_page_of_views_is_fresh(tool):
+    written = tool.FILE.read_text("utf-8")
+    assert written == tool.document(), "docs/powerbi.md is stale: run python tools/powerbi.py"
+
+
+def test_a_column_that_nothing_explains_is_named_with_its_view(tool):
+    with pytest.raises(KeyError, match=r"dbo.scores: column Nix: tools/powerbi.py does not say what it means"):
+        tool.meaning("scores", "Nix", CONTRACT)
