@@ -6,6 +6,8 @@ from typing import Any
 Json = dict[str, Any]
 RETRIED = {"timeout": "0.00:20:00", "retry": 3, "retryIntervalInSeconds": 30}
 ONCE = {"timeout": "0.00:20:00", "retry": 0}
+START, END = "pipeline().parameters.windowStart", "pipeline().parameters.windowEnd"
+WINDOW = f"@{{formatDateTime({START}, 'yyyyMMddTHH')}}-@{{formatDateTime({END}, 'yyyyMMddTHH')}}"
 MANAGEMENT, STORAGE, LEARNING = "https://management.azure.com/", "https://storage.azure.com", "https://ml.azure.com"
 
 
@@ -47,8 +49,17 @@ def copy(name: str, source: Json, sink: Json, *, read: Json, write: Json, **more
     return activity(name, "Copy", properties, policy=policy, inputs=[read], outputs=[write], **more)
 
 
-def script(name: str, linked_service: str, *texts: str, kind: str = "NonQuery", **more: Any) -> Json:
-    scripts = [{"type": kind, "text": expression(text) if "@" in text else text} for text in texts]
+def put_blob(name: str, account: str, container: str, path: str, text: str, **more: Any) -> Json:
+    """Writes a small JSON file, over one that is there."""
+    url = f"https://{account}.blob.core.windows.net/{container}/{path}"
+    headers = {"x-ms-blob-type": "BlockBlob", "x-ms-version": "2023-11-03", "Content-Type": "application/json"}
+    return web(name, "PUT", url, STORAGE, headers=headers, body=expression(text), **more)
+
+
+def script(name: str, linked_service: str, *texts: str, reads: str = "", **more: Any) -> Json:
+    """Statements, and at their end a query whose rows are the activity's output."""
+    kinds = [*(("NonQuery", text) for text in texts), *([("Query", reads)] if reads else [])]
+    scripts = [{"type": kind, "text": expression(text) if "@" in text else text} for kind, text in kinds]
     properties = {"scripts": scripts, "scriptBlockExecutionTimeout": "00:10:00"}
     more = {"policy": RETRIED, **more}
     return activity(name, "Script", properties, linkedServiceName=service(linked_service), **more)
@@ -56,6 +67,11 @@ def script(name: str, linked_service: str, *texts: str, kind: str = "NonQuery", 
 
 def wait(name: str, seconds: int, **more: Any) -> Json:
     return activity(name, "Wait", {"waitTimeInSeconds": seconds}, **more)
+
+
+def remember(name: str, variable: str, value: str, **more: Any) -> Json:
+    """Sets a variable: what lies in a loop or a condition is not seen from outside of it."""
+    return activity(name, "SetVariable", {"variableName": variable, "value": expression(value)}, **more)
 
 
 def until(name: str, condition: str, *inner: Json, timeout: str, **more: Any) -> Json:

@@ -9,34 +9,36 @@ anywhere before leaves what they see as it was.
 from collections.abc import Sequence
 
 from components.pipelines.activities import (
+    END,
     LEARNING,
     MANAGEMENT,
     ONCE,
     RETRIED,
+    START,
     STORAGE,
+    WINDOW,
     Json,
     activity,
     copy,
     dataset,
     expression,
     fail,
+    remember,
     script,
     until,
     wait,
     web,
     when,
 )
+from components.pipelines.gate import passed
 from components.pipelines.plan import Plan
 from scoring.preparation import factory_expression
 
-START, END = "pipeline().parameters.windowStart", "pipeline().parameters.windowEnd"
-WINDOW = f"@{{formatDateTime({START}, 'yyyyMMddTHH')}}-@{{formatDateTime({END}, 'yyyyMMddTHH')}}"
 FOLDER = f"{WINDOW}/@{{pipeline().RunId}}"
 JOB = "activity('Invoke').output.name"
 SCORED, REJECTED = "*.scored.parquet", "*.rejected.parquet"
-_STATUS = "activity('Job').output.properties.status"
+_STATUS = "variables('status')"
 _ENDED = "createArray('Completed', 'Failed', 'Canceled', 'NotResponding')"
-_NEVER = 10**9  # seconds of delay of a job that tells none
 _API = "api-version=2024-04-01"
 
 
@@ -47,7 +49,11 @@ def score(plan: Plan) -> Json:
     return {
         "description": "Scores one window and shows it once it is whole",
         "parameters": parameters,
-        "variables": {"rejected": {"type": "String", "defaultValue": "0"}},
+        "variables": {
+            "watermark": {"type": "String", "defaultValue": "unknown"},
+            "status": {"type": "String", "defaultValue": "unknown"},
+            "rejected": {"type": "String", "defaultValue": "0"},
+        },
         "activities": [
             *_complete(plan),
             *_prepare(plan),
@@ -61,8 +67,8 @@ def score(plan: Plan) -> Json:
 
 def _complete(plan: Plan) -> list[Json]:
     """Nothing of the window is still on its way, and there is something."""
-    gate = [_gate(plan)] if plan.stream else []
-    after = [activity["name"] for activity in gate]
+    gate = passed(plan.stream) if plan.stream else []
+    after = ["Watermark passed"] if plan.stream else []
     hourly = plan.source == "features" and plan.window_hours == 1
     folder = f"@{{formatDateTime({START}, '{'yyyy/MM/dd/HH' if hourly else 'yyyy/MM/dd'}')}}"
     there = activity(
@@ -79,22 +85,6 @@ def _complete(plan: Plan) -> list[Json]:
     message = f"{WINDOW}: there is no folder {plan.source}/{folder} in the lake: no rows have come"
     missing = when("Missing", "@not(activity('Rows').output.exists)", fail("NoRows", message, "NoRows"), after=["Rows"])
     return [*gate, there, missing]
-
-
-def _gate(plan: Plan) -> Json:
-    """Waits until the stream's watermark has passed the window: then its job writes no more rows of it."""
-    ago = "@{formatDateTime(addMinutes(utcNow(), %d), 'yyyy-MM-ddTHH:mm:ssZ')}"
-    query = "api-version=2023-10-01&metricnames=OutputWatermarkDelaySeconds&aggregation=Maximum&interval=PT5M"
-    query += f"&timespan={ago % -5}/{ago % 0}"
-    url = f"{MANAGEMENT.rstrip('/')}{plan.stream}/providers/Microsoft.Insights/metrics?{query}"
-    series = "first(activity('Watermark').output.value)?.timeseries"
-    data = f"coalesce(first(coalesce({series}, json('[]')))?.data, json('[]'))"
-    # The span may touch two of the service's intervals.
-    delay = f"max(coalesce(first({data})?.maximum, {_NEVER}), coalesce(last({data})?.maximum, {_NEVER}))"
-    began = "ticks(first(split(activity('Watermark').output.timespan, '/')))"
-    passed = f"@greaterOrEquals(sub({began}, mul({delay}, 10000000)), ticks({END}))"
-    pause = wait("Lag", 60, after={"Watermark": "Completed"})
-    return until("Watermark passed", passed, web("Watermark", "GET", url, MANAGEMENT), pause, timeout="0.02:00:00")
 
 
 def _prepare(plan: Plan) -> list[Json]:
@@ -159,6 +149,7 @@ def _score(plan: Plan) -> list[Json]:
             f"@contains({_ENDED}, {_STATUS})",
             wait("Pause", 30),
             web("Job", "GET", job, MANAGEMENT, after=["Pause"]),
+            remember("Status", "status", "@activity('Job').output.properties.status", after=["Job"]),
             timeout=f"{plan.timeout_hours // 24}.{plan.timeout_hours % 24:02}:00:00",
             after=["Invoke"],
         ),
@@ -201,7 +192,7 @@ def _store(plan: Plan) -> list[Json]:
     upsert = _load("Upsert", SCORED, "predictions_table", plan.key, after=["Publish"])
     job = [{"name": "Job", "value": expression(f"@{JOB}")}]
     divert = _load("Divert", REJECTED, "rejected_table", ["Job", "File", "Row"], additionalColumns=job)
-    count = {"variableName": "rejected", "value": expression("@string(activity('Divert').output.rowsCopied)")}
+    count = remember("Count", "rejected", "@string(activity('Divert').output.rowsCopied)", after=["Divert"])
     some = "@contains(string(activity('Outputs').output.childItems), '.rejected.parquet')"
     rows, scored = "activity('Prepare').output.rowsCopied", "activity('Upsert').output.rowsCopied"
     message = f"{WINDOW}: @{{{rows}}} rows in, @{{{scored}}} scored and @{{variables('rejected')}} rejected"
@@ -212,7 +203,7 @@ def _store(plan: Plan) -> list[Json]:
             "Rejected",
             some,
             divert,
-            activity("Count", "SetVariable", count, after=["Divert"]),
+            count,
             after=["Outputs", "Upsert"],
         ),
         when("Lost", lost, fail("RowsLost", message, "RowsLost"), after=["Rejected"]),
