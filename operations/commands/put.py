@@ -49,7 +49,7 @@ def _tell(stack: Stack, deliveries: Sequence[static.Delivery], plan: putting.Pla
     counts = {"new": len(plan.new), "replaced": len(plan.replaced), "there already": len(plan.same)}
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     verb = "would go" if dry_run else "went"
-    out.print(f"{len(deliveries)} files {verb} to {place}: {told}")
+    out.print(f"{len(deliveries)} file{'s' if len(deliveries) > 1 else ''} {verb} to {place}: {told}")
     if plan.empty:
         out.print(f"  and {len(plan.empty)} without rows, since every day needs each kind: {', '.join(plan.empty)}")
     untimed = sum(moment is None for delivery in deliveries for moment in delivery.moments)

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Literal
 
 import pyarrow as pa
 import typer
+from rich.console import Console
 from rich.table import Table
 
 from operations import predictions, problem, quality, report
@@ -22,7 +23,7 @@ from operations.send import write_json
 from operations.stack import Stack, load
 from operations.windows import moment
 
-MOST_ROWS = 50
+MOST_ROWS, WIDTH = 50, 120
 
 
 def results(
@@ -50,7 +51,7 @@ def results(
     if summary is not None:
         write_json(summary, report.facts(made))
     if format == "table" and output is None:
-        _show(made)
+        _show(made, out)
         return
     _write(_render(made, format), output)
 
@@ -101,6 +102,10 @@ def _render(made: report.Report, format: str) -> bytes:
         from operations.prepare import parquet
 
         return parquet(made.rows)
+    if format == "table":
+        text = io.StringIO()
+        _show(made, Console(file=text, width=WIDTH, highlight=False, soft_wrap=True, markup=False))
+        return text.getvalue().encode()
     from pyarrow import csv
 
     sink = io.BytesIO()
@@ -125,7 +130,7 @@ def _write(data: bytes, output: Path | None) -> None:
     err.print(f"{output}: {len(data):,} bytes")
 
 
-def _show(made: report.Report) -> None:
+def _show(made: report.Report, console: Console) -> None:
     columns = made.parts
     names = (columns.time, *columns.series, columns.value, columns.expected, columns.score)
     anomalies = [row for row in made.rows.to_pylist() if row[columns.anomaly]]
@@ -133,9 +138,9 @@ def _show(made: report.Report) -> None:
     table = Table(*names, box=None)
     for row in anomalies[:MOST_ROWS]:
         table.add_row(*(_cell(row[name]) for name in names))
-    out.print(table)
+    console.print(table)
     left = f", the {MOST_ROWS} highest scores of them above" if len(anomalies) > MOST_ROWS else ""
-    out.print(f"{made.rows.num_rows:,} windows, {len(anomalies):,} anomalies{left}; runs: {len(made.runs)}")
+    console.print(f"{made.rows.num_rows:,} {made.noun}, {len(anomalies):,} anomalies{left}; runs: {len(made.runs)}")
 
 
 def _cell(value: Any) -> str:

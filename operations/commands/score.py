@@ -53,6 +53,11 @@ def score(
         raise OperationError("score: --from and --to are needed (or --local for files on this machine).")
     hours = window(start, end)
     chosen = load(stack, outputs)
+    if chosen.ingestion == "static":
+        raise OperationError(
+            f"score: rows of problem {chosen.problem!r} come as files, which the pipeline `score` of Data Factory "
+            "prepares and scores, on schedule; batch-scoring rerun scores a window again."
+        )
     _score(chosen, hours, deployment or chosen.deployment, rows_a_file, allow_missing, again)
 
 

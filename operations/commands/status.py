@@ -9,7 +9,7 @@ from operations import jobs, monitor
 from operations.clock import clock
 from operations.commands.options import DEFAULT_STACK, Outputs, StackName, out
 from operations.failures import failure
-from operations.stack import load
+from operations.stack import Stack, load
 
 
 def status(
@@ -19,8 +19,17 @@ def status(
 ) -> None:
     """Show the stream job with its metrics and watermark, the batch jobs with their states, and the cluster's nodes."""
     chosen = load(stack, outputs)
+    if chosen.streamJob:
+        _stream(chosen)
+    count, states = jobs.nodes(chosen)
+    busy = ", ".join(f"{value} {key.removesuffix('NodeCount')}" for key, value in states.items() if value)
+    out.print(f"cluster {chosen.cluster}: {count} nodes{f' ({busy})' if busy else ''}")
+    _jobs(sorted(jobs.recent(chosen), key=lambda job: job.created, reverse=True)[:most])
+
+
+def _stream(stack: Stack) -> None:
     now = clock().now()
-    stream = monitor.stream(chosen, now)
+    stream = monitor.stream(stack, now)
     out.print(f"stream job {stream.name}: {stream.state} at {now:%Y-%m-%d %H:%M}Z")
     if stream.watermark is not None and stream.delay is not None:
         seconds = stream.delay.total_seconds()
@@ -29,10 +38,6 @@ def status(
         out.print("  no watermark in the last 30 minutes")
     for name, total in stream.metrics.items():
         out.print(f"  {name:<24}{total:>12,}  in the last two days")
-    count, states = jobs.nodes(chosen)
-    busy = ", ".join(f"{value} {key.removesuffix('NodeCount')}" for key, value in states.items() if value)
-    out.print(f"cluster {chosen.cluster}: {count} nodes{f' ({busy})' if busy else ''}")
-    _jobs(sorted(jobs.recent(chosen), key=lambda job: job.created, reverse=True)[:most])
 
 
 def logs(job: str, stack: StackName = DEFAULT_STACK, outputs: Outputs = None) -> None:

@@ -1,5 +1,6 @@
 """Files that come in as such are checked before one of them is uploaded, against what the preparation reads."""
 
+import json
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -7,9 +8,12 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from typer.testing import CliRunner
 
 from operations import problem, put, static
+from operations.cli import app
 from operations.errors import OperationError
+from operations.stack import Stack
 from operations.static import Delivery
 from operations.windows import Window
 from scoring import preparation
@@ -175,6 +179,15 @@ def test_a_problem_of_events_takes_no_files():
     contract = problem.contract("sensors")
     with pytest.raises(OperationError, match=r"scoring/sensors/prepare.sql: reads features .* takes no files"):
         static.layout(contract, preparation.text("sensors"))
+
+
+def test_rows_that_come_as_files_are_not_scored_from_this_machine(tmp_path):
+    outputs = tmp_path / "outputs.json"
+    names = dict.fromkeys(Stack.__dataclass_fields__, "x") | {"problem": "plant", "ingestion": "static"}
+    outputs.write_text(json.dumps(names))
+    hours = ("--from", "2018-01-02", "--to", "2018-01-03")
+    refused = CliRunner().invoke(app, ["score", *hours, "--outputs", str(outputs)])
+    assert "rows of problem 'plant' come as files" in str(refused.exception)
 
 
 def test_every_column_that_the_preparation_reads_is_known_by_what_it_becomes():
