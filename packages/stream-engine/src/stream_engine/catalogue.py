@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import difflib
 
+from . import geospatial, scalars, texts
 from .errors import Refused
-from .functions import scalars
+from .functions import scalars as known
 from .syntax import Call
 
+# Importing these fills the catalogue of scalar functions.
+families = (geospatial, scalars, texts)
 aggregates = (
     *("AVG", "COLLECT", "COLLECTTOP", "COUNT", "MAX", "MIN", "PERCENTILE_CONT", "PERCENTILE_DISC"),
     *("STDEV", "STDEVP", "SUM", "TOPONE", "VAR", "VARP"),
@@ -24,18 +27,6 @@ system = ("GETMETADATAPROPERTYVALUE", "SYSTEM.TIMESTAMP", "SYSTEM.WINDOW")
 refused = {
     "ANOMALYDETECTION_SPIKEANDDIP": "its model is not published",
     "ANOMALYDETECTION_CHANGEPOINT": "its model is not published",
-    **dict.fromkeys(
-        (
-            "CREATELINESTRING",
-            "CREATEPOINT",
-            "CREATEPOLYGON",
-            "ST_DISTANCE",
-            "ST_INTERSECTS",
-            "ST_OVERLAPS",
-            "ST_WITHIN",
-        ),
-        "how the service measures on the globe is not published",
-    ),
 }
 
 
@@ -57,8 +48,8 @@ def refuse(node: Call) -> Refused:
         return Refused(f"{name} is an aggregate: it stands in SELECT or HAVING of a query with GROUP BY", node.at)
     if folded in analytic:
         return Refused(f"{name} is analytic: it stands in SELECT or WHERE, outside aggregates", node.at)
-    if folded in scalars:
+    if folded in known:
         return Refused(f"{name} takes neither OVER nor DISTINCT", node.at)
-    close = difflib.get_close_matches(folded, [*scalars, *aggregates, *analytic, *windows], n=1)
+    close = difflib.get_close_matches(folded, [*known, *aggregates, *analytic, *windows], n=1)
     hint = f": did you mean {close[0]}?" if close else ""
     return Refused(f"the function {name} is not supported{hint}", node.at)

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from . import scalars, texts, units
+from . import texts, units
 from .catalogue import refuse
 from .errors import Refused
 from .frame import Frame
-from .functions import Function, accept, expected
+from .functions import Function, NoResult, accept, expected
 from .functions import scalars as catalogue
 from .metadata import compile_metadata
 from .operators import arithmetic, bitwise, comparison
@@ -220,7 +220,8 @@ class ExpressionCompiler:
                 return call(*values)
             except (Unconvertible, OverflowError, ValueError) as error:
                 shown = ", ".join(str(v) if k == "u" else show(v) for v, k in zip(values, kinds, strict=True))
-                raise scope.trouble(f"{function.name} has no result for {shown}", node.at) from error
+                why = f": {error}" if isinstance(error, NoResult) else ""
+                raise scope.trouble(f"{function.name} has no result for {shown}{why}", node.at) from error
 
         return evaluate
 

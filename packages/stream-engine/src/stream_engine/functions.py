@@ -15,6 +15,10 @@ from datetime import datetime
 from .values import Unconvertible, Value, parse_datetime, type_of
 
 
+class NoResult(Unconvertible):
+    """A function has no result for its arguments; the message says why."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Function:
     name: str

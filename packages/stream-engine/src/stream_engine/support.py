@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import analytic, applying, catalogue, functions, measures, parser, scalars, texts, windows
+from . import analytic, applying, catalogue, functions, measures, parser, windows
 from .syntax import type_names
-
-assert scalars and texts  # noqa: S101 - importing it fills the catalogue
 
 _clauses = (
     "WITH steps, several SELECT … INTO, subqueries in FROM, SELECT *, source.*, record.*, `alias = expression`",
     "TIMESTAMP BY … [OVER key], PARTITION BY key [INTO n], CREATE TABLE (schema of an input)",
     "WHERE, GROUP BY, HAVING, UNION, CROSS and OUTER APPLY",
     "INNER and LEFT JOIN of streams with DATEDIFF bounds, of an input with itself, with reference data",
-    "CASE, LIKE, IN, BETWEEN, IS NULL, + - * / % & \| ^ ~, dotted fields of records",
+    "CASE, LIKE, IN, BETWEEN, IS NULL, + - * / % & \\| ^ ~, dotted fields of records",
 )
 
 

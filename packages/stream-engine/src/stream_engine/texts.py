@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from .functions import define
+from .functions import NoResult, define
 from .javascript import ScriptError, patterns
 from .values import Unconvertible, Value, as_text, load_json
 
@@ -84,7 +84,7 @@ def _regexmatch(text: str, pattern: str) -> int:
     try:
         return patterns().match(pattern, text)
     except ScriptError as error:
-        raise Unconvertible(error.message) from None
+        raise NoResult(error.message) from None
 
 
 def _concat(*values: Value) -> str:
