@@ -33,14 +33,15 @@ def _judged_tiles(judged: quality.Judgement, report: "Report") -> list[Tile]:
     model, rule, noun = judged.found, judged.rule, report.noun
     faulty, hit = model.hits + model.misses, sum(fault.alarm is not None for fault in judged.faults)
     alarm = quality.first_alarm(judged.faults)
-    typical = " in the median" if hit > 1 else ""
-    note = "no alarm in any of them" if alarm is None else f"first alarm after {lasting(alarm)}{typical}"
+    note = "no alarm in any of them"
+    if alarm is not None:
+        note = f"first alarm {f'after {lasting(alarm)}' if alarm else 'at once'}{' (median)' if hit > 1 else ''}"
     sound = report.rows.num_rows - faulty
     of = f"{_share(model.false_alarms, sound)} of" if model.false_alarms else "in"
     better = rule is None or model.f1 > rule.f1
     return [
         Tile(
-            label="Known faults found",
+            label="Faults found",
             value=f"{hit} of {len(judged.faults)}",
             note=note,
             state="good" if hit == len(judged.faults) else "",
