@@ -8,12 +8,12 @@ from typing import Any
 
 import pyarrow as pa
 
-from operations import quality
+from operations import quality, rejections
 from operations.accounting import Account
 from operations.page.charts import Band, Series
 from operations.page.columns import THRESHOLD, Parts
 from operations.page.render import AccountLine, Page, RunLine
-from operations.page.scales import instant
+from operations.page.scales import instant, spell
 from operations.tiles import tiles
 
 JOB = "Job"
@@ -22,7 +22,8 @@ INJECTED, TOLD = "fault injected by the simulator", "known fault, told by the da
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
-    """`sent` and `account` are there when the record of what was sent is, `judged` when a fault is known in the rows.
+    """`sent` and `account` are there when the record of what was sent is, `judged` when a fault is known in the rows,
+    `refused` when rows were rejected.
 
     `noun` is what a row is of: "windows", or "measurements" where rows come in files.
     """
@@ -35,6 +36,7 @@ class Report:
     sent: Mapping[str, Any] | None = None
     account: Account | None = None
     judged: quality.Judgement | None = None
+    refused: pa.Table | None = None
 
     @property
     def flagged(self) -> int:
@@ -58,6 +60,7 @@ def facts(report: Report) -> dict[str, Any]:
         "problem": report.problem,
         "windows": report.rows.num_rows if report.account is None else report.account.windows,
         "rows": {name: report.counts(name) for name in ("rows", "scored", "rejected")},
+        "reasons": _reasons(report),
         "anomalies": report.flagged,
         "runs": list(report.runs),
     }
@@ -72,6 +75,11 @@ def facts(report: Report) -> dict[str, Any]:
         if report.judged.rule is not None:
             found["three_sigma"] = report.judged.rule.facts()
     return found
+
+
+def _reasons(report: Report) -> dict[str, int]:
+    found = [] if report.refused is None else rejections.reasons(report.refused, report.parts.time)
+    return {one.reason: one.rows for one in found}
 
 
 def page(report: Report) -> Page:
@@ -95,6 +103,7 @@ def page(report: Report) -> Page:
         if account
         else (),
         sent=account.sent if account else 0,
+        refused=_refused(report),
         runs=_runs(report),
         origin=_origin(report),
         footer="Times are UTC. Made by batch-scoring results; needs no network.",
@@ -159,6 +168,16 @@ def _runs(report: Report) -> list[RunLine]:
             )
         )
     return lines
+
+
+def _refused(report: Report) -> list[tuple[str, str, str]]:
+    """Reason, number of rows, and when, of what could not be scored."""
+    if report.refused is None:
+        return []
+    return [
+        (one.reason, f"{one.rows:,}", spell(one.first, one.last) if one.first and one.last else "no time")
+        for one in rejections.reasons(report.refused, report.parts.time)
+    ]
 
 
 def _origin(report: Report) -> list[tuple[str, str]]:

@@ -97,7 +97,7 @@ def test_a_day_with_files_of_one_kind_gets_one_without_rows_of_the_other(place, 
     shutil.copy(place / "out" / "files" / "2018/01/04/0000.csv", path)
     ran = ours(place, "put", folder)
     assert "2018/01/04/no-rows.parquet" in ran.stdout, ran.stderr
-    assert "window 20180104T00-20180105T00: 1 rows" in ran.stdout
+    assert "window 20180104T00-20180105T00: 1 row" in ran.stdout
 
 
 def test_who_is_no_operator_is_refused_by_the_lake_in_words(place, first):

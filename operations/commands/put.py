@@ -49,7 +49,7 @@ def _tell(stack: Stack, deliveries: Sequence[static.Delivery], plan: putting.Pla
     counts = {"new": len(plan.new), "replaced": len(plan.replaced), "there already": len(plan.same)}
     told = ", ".join(f"{count} {kind}" for kind, count in counts.items() if count)
     verb = "would go" if dry_run else "went"
-    out.print(f"{len(deliveries)} file{'s' if len(deliveries) > 1 else ''} {verb} to {place}: {told}")
+    out.print(f"{_count(len(deliveries), 'file')} {verb} to {place}: {told}")
     if plan.empty:
         out.print(f"  and {len(plan.empty)} without rows, since every day needs each kind: {', '.join(plan.empty)}")
     untimed = sum(moment is None for delivery in deliveries for moment in delivery.moments)
@@ -57,11 +57,15 @@ def _tell(stack: Stack, deliveries: Sequence[static.Delivery], plan: putting.Pla
     for delivery in deliveries:
         lacking.update(delivery.lacking)
     for column, count in lacking.items():
-        err.print(f"column {column}: {count} rows without a number; they will be rejected, with the reason")
+        err.print(f"column {column}: {_count(count, 'row')} without a number, to be rejected with the reason")
     if untimed:
-        err.print(f"{untimed} rows without a readable time; they go with the day's first window, to be rejected")
+        err.print(f"{_count(untimed, 'row')} without a readable time, with the day's first window, to be rejected")
     windows = putting.windows(deliveries, stack.windowHours)
     for window, rows in list(windows.items())[:MOST_WINDOWS]:
-        out.print(f"  window {window.name}: {rows:,} rows")
+        out.print(f"  window {window.name}: {_count(rows, 'row')}")
     if len(windows) > MOST_WINDOWS:
         out.print(f"  … and {len(windows) - MOST_WINDOWS} more windows")
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -13,7 +13,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
-from operations import predictions, problem, quality, report
+from operations import predictions, problem, quality, rejections, report
 from operations.accounting import account
 from operations.clock import clock
 from operations.commands.options import DEFAULT_STACK, Outputs, StackName, err, out
@@ -68,6 +68,7 @@ def _report(
         common["noun"] = "measurements"
     if not full:
         return report.Report(**common)
+    common["refused"] = rejections.rejected(stack, runs)
     past = quality.history(history or problem.history_folder(stack.problem))
     if contract.event is None:
         if sent is not None:

@@ -53,7 +53,10 @@ class RunLine:
 
 @dataclass(frozen=True, kw_only=True)
 class Page:
-    """`noun` is what a row is of, `truth` what a marked span is, `meaning` what measured, expected and score are."""
+    """`noun` is what a row is of, `truth` what a marked span is, `meaning` what measured, expected and score are.
+
+    `refused` are rows that could not be scored: reason, number, when.
+    """
 
     title: str
     subtitle: str
@@ -67,6 +70,7 @@ class Page:
     tiles: Sequence[Tile] = ()
     account: Sequence[AccountLine] = ()
     sent: int = 0
+    refused: Sequence[tuple[str, str, str]] = ()
     runs: Sequence[RunLine] = ()
     origin: Sequence[tuple[str, str]] = ()
     footer: str = ""

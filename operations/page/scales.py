@@ -70,6 +70,8 @@ def instant(moment: datetime, begin: datetime | None = None, end: datetime | Non
 def spell(start: datetime, stop: datetime, begin: datetime | None = None, end: datetime | None = None) -> str:
     """`2 Jan 06:10 to 07:00`, `06:10 to 07:00`: a day is named once."""
     first, last = instant(start, begin, end), instant(stop, begin, end)
+    if start == stop:
+        return first
     if stop.date() == start.date():
         last = f"{stop:%H:%M}"
     return f"{first} to {last}"

@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from datetime import UTC, datetime, timedelta
 
 import pyarrow as pa
@@ -212,3 +213,18 @@ def test_without_a_known_fault_in_the_rows_nothing_is_judged():
 
     rows, columns = measured(7).slice(24), parts(PLANT)
     assert judge(rows, columns, told(source.truth(rows), columns), None) is None
+
+
+def test_what_could_not_be_scored_is_told_by_reason():
+    times = [DAY + timedelta(minutes=5 * n) for n in range(3)]
+    refused = pa.table({"WindowEnd": [*times, None], "Reason": ["Mean is null", "Mean is null", "too hot", "no time"]})
+    made = Report(problem="sensors", parts=PARTS, rows=predictions(), runs=[RUN | {"rejected": 4}], refused=refused)
+    assert facts(made)["reasons"] == {"Mean is null": 2, "no time": 1, "too hot": 1}
+    cells = re.findall(
+        r'<th scope="row">([^<]+)</th><td class="count">(\d)</td><td class="soft">([^<]+)<', render(page(made))
+    )
+    assert cells == [
+        ("Mean is null", "2", "5 Jan 00:00 to 00:05"),
+        ("no time", "1", "no time"),
+        ("too hot", "1", "5 Jan 00:10"),
+    ]
