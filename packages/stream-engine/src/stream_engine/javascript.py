@@ -17,6 +17,7 @@ from pathlib import Path
 from threading import Lock
 from typing import Any
 
+from .errors import StreamError
 from .state import Live
 from .syntax import type_names
 from .values import Value, from_micros, show, to_micros, type_of
@@ -155,8 +156,12 @@ class Instance(Live):
         return self._script._returned(self._script._run("result", self._number))
 
     def saved(self) -> str:
-        """The fields of `this`. Raises ScriptError for one that is no data."""
-        return self._script._run("save", self._number)
+        """The fields of `this`. Raises StreamError for one that is no data."""
+        try:
+            return self._script._run("save", self._number)
+        except ScriptError as error:
+            message = f"the state of a JavaScript aggregate cannot be taken: {error}"
+            raise StreamError(message) from None
 
     def __del__(self) -> None:
         self._script.forget(self._number)
