@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, time, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -95,15 +95,13 @@ def windows(deliveries: Sequence[Delivery], hours: int) -> dict[Window, int]:
     """Windows of so many hours, from midnight on → rows of the files; rows without a time go with a day's first."""
     length, found = timedelta(hours=hours), Counter[datetime]()
     for delivery in deliveries:
-        for moment in delivery.moments:
+        for moment, rows in delivery.hours.items():
             hour = 0 if moment is None else moment.hour - moment.hour % hours
-            found[_midnight(delivery) + hour * HOUR] += 1
+            found[_midnight(delivery) + hour * HOUR] += rows
     return {Window(start=start, end=start + length): found[start] for start in sorted(found)}
 
 
 def _midnight(delivery: Delivery) -> datetime:
-    from datetime import UTC, time
-
     return datetime.combine(delivery.day, time(), UTC)
 
 

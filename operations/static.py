@@ -4,19 +4,15 @@
 So what would go wrong silently, or only when the window is scored, is found here before a file is in the lake.
 """
 
-import csv
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from pathlib import Path
 
-import pyarrow as pa
-import pyarrow.parquet as pq
-from pyarrow import csv as arrow_csv
-
 from operations.errors import OperationError
+from operations.scan import Scan, scan
 from scoring import preparation
 from scoring.contract import Contract
 
@@ -24,7 +20,6 @@ CONTAINER = "static"
 _BULK = re.compile(r"BULK\s+'[^']*\.dfs\.core\.windows\.net/([a-z0-9-]+)/([^']+)'", re.IGNORECASE)
 _CAST = re.compile(r"TRY_CAST\((\w+) AS \w+(?:\(\d+\))?\)(?: AS \w+(?:\(\d+\))?\))? AS (\w+)", re.IGNORECASE)
 _WIDTH = re.compile(r"\b(\w+) N?VARCHAR\((\d+)\)", re.IGNORECASE)
-_ARROW = {"string": pa.string(), "double": pa.float64(), "int64": pa.int64()}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,14 +38,14 @@ class Layout:
 
 @dataclass(frozen=True, kw_only=True)
 class Delivery:
-    """A file that fits: where it goes, its rows' times (None: cannot be read), and values that a row cannot do without.
+    """A file that fits: where it goes, its rows by hour (None: their time cannot be read), and what they lack.
 
-    `lacking` is column → rows without a readable value: they will be rejected, each with its reason.
+    `lacking` is column → rows without a number that the model needs: they will be rejected, each with its reason.
     """
 
     path: Path
     day: date
-    moments: Sequence[datetime | None]
+    hours: Mapping[datetime | None, int]
     lacking: Mapping[str, int]
 
     @property
@@ -132,93 +127,50 @@ def _delivery(path: Path, day: date | None, contract: Contract, shape: Layout) -
     columns = shape.sources.get(path.suffix)
     if columns is None:
         raise OperationError(f"{path}: found {path.suffix or 'no suffix'}; expected {' or '.join(shape.sources)}.")
-    table = _csv(path, columns) if path.suffix == ".csv" else _parquet(path, columns)
+    needed = [name for name, to in shape.becomes.items() if name in columns and _needed(contract, to)]
+    found = scan(path, columns, time=shape.time, numbers=needed)
     for name, most in shape.width.items():
-        longest = max((len(text.encode()) for text in _values(table, name) if isinstance(text, str)), default=0)
-        if longest > most:
+        if (longest := found.longest.get(name, 0)) > most:
             raise OperationError(f"{path}: column {name}: found a text of {longest} bytes; expected at most {most}.")
-    moments = [_moment(value) for value in _values(table, shape.time)]
-    _complain_if_none(path, shape.time, _values(table, shape.time), moments, "times, as 2018-01-02 06:00:00")
+    if found.rows and set(found.hours) == {None}:
+        raise OperationError(_unreadable(path, shape.time, found, "times, as 2018-01-02 06:00:00"))
+    for name in needed:
+        if found.rows and not found.numbers[name]:
+            raise OperationError(_unreadable(path, name, found, "numbers, as 1.5"))
+    lacking = {name: found.rows - found.numbers[name] for name in needed}
     return Delivery(
         path=path,
-        day=_day(path, day, shape.time, [moment for moment in moments if moment]),
-        moments=moments,
-        lacking=_lacking(path, table, contract, shape),
+        day=_day(path, day, shape.time, found),
+        hours=found.hours,
+        lacking={name: count for name, count in lacking.items() if count},
     )
 
 
-def _csv(path: Path, columns: Mapping[str, str]) -> pa.Table:
-    """The columns as text, as they were written."""
-    try:
-        with path.open(encoding="utf-8-sig", newline="") as file:
-            names = next(csv.reader(file), [])
-        _names(path, names, columns)
-        as_text = arrow_csv.ConvertOptions(
-            include_columns=list(columns), column_types=dict.fromkeys(columns, pa.string()), strings_can_be_null=False
-        )
-        return arrow_csv.read_csv(path, convert_options=as_text)
-    except (OSError, ValueError) as error:  # of Arrow's errors and of decoding too
-        raise OperationError(f"{path}: found what is not CSV in UTF-8 with a header: {error}") from error
+def _unreadable(path: Path, column: str, found: Scan, expected: str) -> str:
+    sample = repr(found.sample[column]) if column in found.sample else "nothing"
+    return f"{path}: column {column}: found {sample} in {found.rows} rows; expected {expected}."
 
 
-def _parquet(path: Path, columns: Mapping[str, str]) -> pa.Table:
-    try:
-        file = pq.ParquetFile(path)
-        _names(path, file.schema_arrow.names, columns)
-        for name, expected in columns.items():
-            found = file.schema_arrow.field(name).type
-            fits = pa.types.is_timestamp(found) if expected == "timestamp" else found == _ARROW[expected]
-            if not fits and not (expected == "string" and pa.types.is_large_string(found)):
-                raise OperationError(f"{path}: column {name}: found {found}, expected {expected}.")
-        return file.read(columns=list(columns))
-    except (OSError, pa.ArrowInvalid) as error:
-        raise OperationError(f"{path}: found what is not Parquet: {error}") from error
+def _needed(contract: Contract, name: str) -> bool:
+    return _type(contract, name) == "double" and not contract.feature.column(name).nullable
 
 
-def _names(path: Path, names: Sequence[str], columns: Mapping[str, str]) -> None:
-    missing = [name for name in columns if name not in names]
-    twice = [name for name, count in Counter(names).items() if count > 1 and name in columns]
-    if missing:
-        found = ", ".join(names[:6]) + (f", … ({len(names)} columns)" if len(names) > 6 else "")
-        raise OperationError(f"{path}: column {', '.join(missing)}: not there; found {found or 'no header'}.")
-    if twice:
-        raise OperationError(f"{path}: column {', '.join(twice)}: found more than once, expected once.")
-
-
-def _lacking(path: Path, table: pa.Table, contract: Contract, shape: Layout) -> dict[str, int]:
-    """Columns in which a row must hold a number → rows where it does not. A column of a file without any is refused."""
-    found = {}
-    for name, to in shape.becomes.items():
-        if name in table.column_names and _type(contract, to) == "double" and not contract.feature.column(to).nullable:
-            values = _values(table, name)
-            numbers = [_number(value) for value in values]
-            _complain_if_none(path, name, values, numbers, "numbers, as 1.5")
-            if count := sum(number is None for number in numbers):
-                found[name] = count
-    return found
-
-
-def _complain_if_none(
-    path: Path, column: str, values: Sequence[object], read: Sequence[object | None], expected: str
-) -> None:
-    if values and all(value is None for value in read):
-        sample = next((repr(value) for value in values if value), "nothing")
-        raise OperationError(f"{path}: column {column}: found {sample} in {len(values)} rows; expected {expected}.")
-
-
-def _day(path: Path, day: date | None, time: str, moments: Sequence[datetime]) -> date:
+def _day(path: Path, day: date | None, time: str, found: Scan) -> date:
     """The one day of the rows, which is the folder's. Rows of another day would be in a folder that nobody asks."""
-    days = sorted({moment.date() for moment in moments})
-    if day is None and not days:
+    rows = Counter[date]()
+    for hour, count in found.hours.items():
+        if hour is not None:
+            rows[hour.date()] += count
+    if day is None and not rows:
         raise OperationError(f"{path}: no rows tell its day; expected --date, or a folder yyyy/MM/dd.")
-    wrong = [each for each in days if each != (day or days[0])]
+    own = day or min(rows)
+    wrong = sorted(each for each in rows if each != own)
     if wrong:
-        count = sum(moment.date() in wrong for moment in moments)
         raise OperationError(
-            f"{path}: column {time}: found {count} rows of {_span(wrong)}; expected {day or days[0]} alone: rows count "
-            "on their own day, and are looked for in its folder only."
+            f"{path}: column {time}: found {sum(rows[each] for each in wrong)} rows of {_span(wrong)}; expected {own} "
+            "alone: rows count on their own day, and are looked for in its folder only."
         )
-    return day or days[0]
+    return own
 
 
 def _folder_day(path: Path) -> date | None:
@@ -236,30 +188,8 @@ def _folder_day(path: Path) -> date | None:
     return None
 
 
-def _values(table: pa.Table, name: str) -> list:
-    return table.column(name).to_pylist() if name in table.column_names else []
-
-
 def _type(contract: Contract, name: str) -> str:
     return contract.feature.column(name).type if name in contract.feature.names else ""
-
-
-def _moment(value: object) -> datetime | None:
-    """As TRY_CAST reads a time; one without an offset is UTC."""
-    try:
-        found = value if isinstance(value, datetime) else datetime.fromisoformat(str(value).strip())
-    except ValueError:
-        return None
-    return found.replace(tzinfo=UTC) if found.tzinfo is None else found.astimezone(UTC)
-
-
-def _number(value: object) -> float | None:
-    """As TRY_CAST reads a number: words such as nan and inf are none."""
-    text = str(value).strip()
-    try:
-        return float(text) if re.fullmatch(r"[-+.\deE]+", text) else None
-    except ValueError:
-        return None
 
 
 def _span(days: Sequence[date]) -> str:

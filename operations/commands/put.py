@@ -52,7 +52,7 @@ def _tell(stack: Stack, deliveries: Sequence[static.Delivery], plan: putting.Pla
     out.print(f"{_count(len(deliveries), 'file')} {verb} to {place}: {told}")
     if plan.empty:
         out.print(f"  and {len(plan.empty)} without rows, since every day needs each kind: {', '.join(plan.empty)}")
-    untimed = sum(moment is None for delivery in deliveries for moment in delivery.moments)
+    untimed = sum(delivery.hours.get(None, 0) for delivery in deliveries)
     lacking = Counter[str]()
     for delivery in deliveries:
         lacking.update(delivery.lacking)
