@@ -23,7 +23,7 @@ INJECTED, TOLD = "fault injected by the simulator", "known fault, told by the da
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """`sent` and `account` are there when the record of what was sent is, `judged` when a fault is known in the rows,
-    `refused` when rows were rejected.
+    `refused` when rows were rejected. `credit` names whose measured data it is.
 
     `noun` is what a row is of: "windows", or "measurements" where rows come in files.
     """
@@ -37,6 +37,7 @@ class Report:
     account: Account | None = None
     judged: quality.Judgement | None = None
     refused: pa.Table | None = None
+    credit: str = ""
 
     @property
     def flagged(self) -> int:
@@ -106,7 +107,7 @@ def page(report: Report) -> Page:
         refused=_refused(report),
         runs=_runs(report),
         origin=_origin(report),
-        footer="Times are UTC. Made by batch-scoring results; needs no network.",
+        footer=" ".join(["Times are UTC. Made by batch-scoring results; needs no network.", report.credit]).strip(),
     )
 
 

@@ -26,7 +26,6 @@ DAYS = ("2018-01-01", "2018-01-02", "2018-01-03")
 SCORED_BY = "2018-01-04T00:30:00Z"
 POLICIES = ("--policy-pack", "policies", "--policy-pack-config", "policies/config/local.json")
 RECALL, FALSE_ALARMS = 0.45, 0.01
-ATTRIBUTION = "measured data: Petrobras, by the package bibmon 1.2.0, CC BY 4.0"
 
 
 def main() -> None:
@@ -86,7 +85,7 @@ def measured_files(folder: Path) -> Path:
     if not folder.exists():
         source = problem.source(PROBLEM)
         count = source.write_lake(source.read(history.source_file(PROBLEM, None)), folder)
-        print(f"   {folder}: {count} files; {ATTRIBUTION}", flush=True)
+        print(f"   {folder}: {count} files. {source.ATTRIBUTION}", flush=True)
     return folder
 
 
@@ -115,7 +114,11 @@ def show(found: Mapping[str, Any], folder: Path) -> None:
     told = [
         ("windows", f"{len(found['runs'])}", "scored by Data Factory's trigger"),
         ("rows in", f"{rows['rows']} = {rows['scored']} scored + {rows['rejected']} rejected", "the runs' records"),
-        ("known faults found", f"{faults['found']} of {faults['known']}", ATTRIBUTION),
+        (
+            "known faults found",
+            f"{faults['found']} of {faults['known']}",
+            f"first alarm after {faults['first_alarm_seconds']:.0f} s",
+        ),
         ("  recall", f"{model['recall']:.2f}", f"{model['hits']} of {model['hits'] + model['misses']} faulty rows"),
         ("  false alarms", f"{model['false_alarms']}", f"precision {model['precision']:.2f}"),
         ("  F1", f"{model['f1']:.2f}", f"three-sigma rule: {rule['f1']:.2f}"),

@@ -75,8 +75,10 @@ def _report(
             raise OperationError(
                 f"--sent {sent}: problem {stack.problem!r} has no events; its faults are in source.py."
             )
-        truth = quality.told(problem.source(stack.problem).truth(rows), columns)
-        return report.Report(**common, judged=quality.judge(rows, columns, truth, past))
+        source = problem.source(stack.problem)
+        judged = quality.judge(rows, columns, quality.told(source.truth(rows), columns), past)
+        credit = getattr(source, "ATTRIBUTION", "") if judged else ""
+        return report.Report(**common, judged=judged, credit=credit)
     if sent is None:
         return report.Report(**common)
     record = _sent(sent)

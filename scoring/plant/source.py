@@ -34,6 +34,8 @@ from scoring.plant.contract import CONTRACT, DEVICE, SENSOR
 
 PACKAGE = ("bibmon", "real_process_data.csv")
 """The distribution that ships the data, and the name of its file."""
+ATTRIBUTION = "Measured data: Petrobras, by the package bibmon 1.2.0, CC BY 4.0"
+"""What the licence asks to be told where the data is shown."""
 FILE_COLUMNS = ("Time", *(f"tag{number}" for number in range(108)))
 """Columns of the lake's files, all text. In the package's file the first has no name."""
 FIRST = datetime(2017, 12, 24, 12, tzinfo=UTC)
