@@ -34,10 +34,8 @@ def table(stack: Stack, runs: Sequence[Mapping[str, Any]], contract: Contract) -
     """The scored rows of `runs` (oldest first) with the contract's columns; of rows scored twice, the newest."""
     tables = []
     for run in runs:
-        path = f"{run['window']}/{run['attempt']}"
-        for name, data in scoring_run.outputs(stack, path).items():
-            if name.endswith(scoring_run.SCORED):
-                tables.append(read(f"{scoring_run.OUTPUT}/{path}/{name}", data, contract.prediction))
+        files = scoring_run.scored(stack, run)
+        tables += [read(place, data, contract.prediction) for place, data in files.items()]
     every = pa.concat_tables(tables) if tables else arrow_schema(contract.prediction).empty_table()
     return distinct(every, replace(contract.prediction, key=contract.feature.key))
 

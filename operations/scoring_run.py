@@ -5,20 +5,26 @@ import time
 import uuid
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from operations import azure, jobs, lake
+from operations.clock import clock
 from operations.errors import OperationError
 from operations.prepare import Prepared, prepare, rows_of
 from operations.stack import Stack
 from operations.windows import Window
 from scoring.contract import Contract
 
+if TYPE_CHECKING:
+    from azure.storage.blob import ContainerClient
+
 INPUT, OUTPUT = "scoring-input", "scoring-output"
 INPUT_STORE, OUTPUT_STORE = "scoring_input", "scoring_output"
-RECORD = "run.json"
+PUBLISHED = "predictions"
+"""The lake's container to which Data Factory copies what a run scored."""
+RECORD, CONDUCTED = "run.json", "_run.json"
 SCORED, REJECTED = ".scored.parquet", ".rejected.parquet"
 
 
@@ -65,12 +71,28 @@ def serving(stack: Stack, deployment: str) -> Serving:
 
 
 def runs(stack: Stack, window: str = "") -> list[dict[str, Any]]:
-    """Committed runs, of one window or of all, oldest first."""
-    container = azure.container(stack.workspaceAccount, OUTPUT)
+    """Committed runs, of one window or of all, oldest first: those by command and those that Data Factory conducted."""
     prefix = f"{window}/" if window else ""
-    paths = [path for path in lake.names(container, prefix) if path.endswith(f"/{RECORD}")]
-    found = [json.loads(data) for data in lake.download(container, paths).values()]
-    return sorted(found, key=lambda run: (run["finished"], run["attempt"]))
+    found = _records(azure.container(stack.workspaceAccount, OUTPUT), prefix, RECORD)
+    published = _records(azure.container(stack.lakeAccount, PUBLISHED), f"{stack.problem}/", CONDUCTED)
+    found += [run for run in published if window in ("", run["window"])]
+    return sorted(found, key=lambda run: (datetime.fromisoformat(run["finished"]), run["attempt"]))
+
+
+def _records(container: "ContainerClient", prefix: str, name: str) -> list[dict[str, Any]]:
+    paths = [path for path in lake.names(container, prefix) if path.endswith(f"/{name}")]
+    return [json.loads(data) for data in lake.download(container, paths).values()]
+
+
+def scored(stack: Stack, run: Mapping[str, Any]) -> dict[str, bytes]:
+    """The run's files of scored rows by their place: a conducted run has them in the lake, and its record no input."""
+    if run["input"] is None:
+        account, container, folder = stack.lakeAccount, PUBLISHED, f"{run['problem']}/run={run['job']}"
+    else:
+        account, container, folder = stack.workspaceAccount, OUTPUT, f"{run['window']}/{run['attempt']}"
+    client = azure.container(account, container)
+    paths = [path for path in lake.names(client, f"{folder}/") if path.endswith(SCORED)]
+    return {f"{container}/{path}": data for path, data in lake.download(client, paths).items()}
 
 
 def already(stack: Stack, window: Window, deployment: str, prepared: Prepared) -> dict[str, Any] | None:
@@ -138,7 +160,7 @@ def score(
         "rows": manifest["rows"],
         **counts,
         "seconds": seconds,
-        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "finished": clock().now().isoformat(timespec="seconds"),
     }
     lake.upload(azure.container(stack.workspaceAccount, OUTPUT), {f"{this.path}/{RECORD}": _json(record)})
     return record

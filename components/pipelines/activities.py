@@ -6,8 +6,6 @@ from typing import Any
 Json = dict[str, Any]
 RETRIED = {"timeout": "0.00:20:00", "retry": 3, "retryIntervalInSeconds": 30}
 ONCE = {"timeout": "0.00:20:00", "retry": 0}
-START, END = "pipeline().parameters.windowStart", "pipeline().parameters.windowEnd"
-WINDOW = f"@{{formatDateTime({START}, 'yyyyMMddTHH')}}-@{{formatDateTime({END}, 'yyyyMMddTHH')}}"
 MANAGEMENT, STORAGE, LEARNING = "https://management.azure.com/", "https://storage.azure.com", "https://ml.azure.com"
 
 

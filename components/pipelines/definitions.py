@@ -2,8 +2,6 @@
 
 # ruff: noqa: S608 (the texts are made of names that are ours)
 
-# ruff: noqa: S608 (the texts are made of names that are ours)
-
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any

@@ -1,6 +1,7 @@
 """The gate before a window: once the stream's watermark has passed it, its job writes no more rows of it."""
 
-from components.pipelines.activities import END, MANAGEMENT, WINDOW, Json, fail, remember, until, wait, web
+from components.pipelines.activities import MANAGEMENT, Json, fail, remember, until, wait, web
+from components.pipelines.window import END, WINDOW
 
 _NEVER = 10**9  # seconds of delay of a job that tells none
 

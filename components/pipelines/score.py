@@ -4,38 +4,32 @@ Every run has folders and a job of its own, and readers follow `dbo.runs`, whose
 anywhere before leaves what they see as it was.
 """
 
-# ruff: noqa: S608 (the texts are made of names that are ours and of values of Azure's making)
-
 from collections.abc import Sequence
 
 from components.pipelines.activities import (
-    END,
     LEARNING,
     MANAGEMENT,
     ONCE,
     RETRIED,
-    START,
-    STORAGE,
-    WINDOW,
     Json,
     activity,
     copy,
     dataset,
     expression,
     fail,
+    put_blob,
     remember,
-    script,
     until,
     wait,
     web,
     when,
 )
+from components.pipelines.commit import commit
 from components.pipelines.gate import passed
 from components.pipelines.plan import Plan
+from components.pipelines.window import END, FOLDER, JOB, START, WINDOW
 from scoring.preparation import factory_expression
 
-FOLDER = f"{WINDOW}/@{{pipeline().RunId}}"
-JOB = "activity('Invoke').output.name"
 SCORED, REJECTED = "*.scored.parquet", "*.rejected.parquet"
 _STATUS = "variables('status')"
 _ENDED = "createArray('Completed', 'Failed', 'Canceled', 'NotResponding')"
@@ -60,7 +54,7 @@ def score(plan: Plan) -> Json:
             *_score(plan),
             *_publish(plan),
             *_store(plan),
-            *_commit(plan),
+            *commit(plan),
         ],
     }
 
@@ -109,12 +103,10 @@ def _prepare(plan: Plan) -> list[Json]:
             "\"fileCount\": @{activity('Prepare').output.filesWritten}}",
         ]
     )
-    url = f"https://{plan.account}.blob.core.windows.net/scoring-input/{FOLDER}/manifest.json"
-    headers = {"x-ms-blob-type": "BlockBlob", "x-ms-version": "2023-11-03", "Content-Type": "application/json"}
     return [
         copy("Prepare", source, sink, read=dataset("serverless_query"), write=write, after=["Missing"]),
         when("Empty", f"@equals({rows}, 0)", fail("Nothing", message, "NoRows"), after=["Prepare"]),
-        web("Manifest", "PUT", url, STORAGE, headers=headers, body=expression(body), after=["Empty"]),
+        put_blob("Manifest", plan.account, "scoring-input", f"{FOLDER}/manifest.json", body, after=["Empty"]),
     ]
 
 
@@ -221,40 +213,3 @@ def _load(name: str, files: str, table: str, key: Sequence[str], **more: object)
         "tableOption": "none",
     }
     return copy(name, source, sink, read=dataset("output_rows", folder=FOLDER), write=dataset(table), after=after)
-
-
-def _commit(plan: Plan) -> list[Json]:
-    digests = [
-        f"(SELECT MAX({name}) FROM dbo.predictions WHERE Job = N'@{{{JOB}}}')" for name in ("ModelDigest", "CodeDigest")
-    ]
-    day = f"@{{formatDateTime({START}, 'yyyy/MM/dd')}}"
-    moments = [f"CAST(N'@{{formatDateTime({each}, 'yyyy-MM-ddTHH:mm:ss')}}' AS DATETIME2(6))" for each in (START, END)]
-    archive = f"N'raw/{day}'" if plan.stream else "NULL"
-    counts = ["activity('Prepare').output.rowsCopied", "activity('Upsert').output.rowsCopied", "variables('rejected')"]
-    values = {
-        "Job": f"N'@{{{JOB}}}'",
-        "ModelDigest": digests[0],
-        "CodeDigest": digests[1],
-        "Deployment": "N'@{pipeline().parameters.deployment}'",
-        "PipelineRun": "N'@{pipeline().RunId}'",
-        "Source": f"N'{plan.source}/{day}'",
-        "Input": f"N'scoring-input/{FOLDER}'",
-        "Archive": archive,
-        "WindowStart": moments[0],
-        "WindowEnd": moments[1],
-        "Committed": "SYSUTCDATETIME()",
-        **dict(zip(("Prepared", "Scored", "Rejected"), (f"@{{{count}}}" for count in counts), strict=True)),
-    }
-    names = ", ".join(values)
-    given = ", ".join(f"{value} AS {name}" for name, value in values.items())
-    merge = (  # of names that are ours, and values of Azure's making
-        f"MERGE INTO dbo.runs WITH (HOLDLOCK) AS t USING (SELECT {given}) AS s ON t.Job = s.Job "
-        f"WHEN NOT MATCHED BY TARGET THEN INSERT ({names}) VALUES ({', '.join(f's.{name}' for name in values)});"
-    )
-    # Rows of committed runs that a later one has replaced; nobody sees them.
-    replaced = "IN (SELECT Job FROM dbo.runs) AND Job NOT IN (SELECT Job FROM dbo.committed_runs)"
-    tidy = [f"DELETE FROM dbo.{table} WHERE Job {replaced};" for table in ("predictions", "rejected")]
-    return [
-        script("Commit", "warehouse", merge, after=["Lost"]),
-        script("Tidy", "warehouse", *tidy, after=["Commit"]),
-    ]

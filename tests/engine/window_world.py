@@ -16,9 +16,10 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
+from azure_sandbox.factory_world import shown
 from factory_engine import CopyRequest, DeleteRequest, MetadataRequest, ScriptRequest, WebRequest
 from factory_engine.outputs import copy_output, metadata_output, script_output, web_output
-from sql_engine import Principal, query
+from sql_engine import Principal, ResultSet, query
 from sql_engine.folder import FolderStorage
 
 from components.pipelines import DATABASE
@@ -69,14 +70,16 @@ class World:
         return self.effect(request.context.activity, lambda: metadata_output(request.fields, found))
 
     async def script(self, request: ScriptRequest) -> dict[str, Any]:
-        def one(text: str) -> int:
-            done = self.windows.server.execute(DATABASE, text, principal=FACTORY)
-            return sum(result.affected or 0 for result in done)
+        def one(text: str) -> list[ResultSet]:
+            return self.windows.server.execute(DATABASE, text, principal=FACTORY)
 
-        counts = [
-            self.effect(request.context.activity, lambda text=str(each["text"]): one(text)) for each in request.scripts
-        ]
-        return script_output([], records_affected=sum(counts))
+        sets, affected = [], 0
+        for each in request.scripts:
+            done = self.effect(request.context.activity, lambda text=str(each["text"]): one(text))
+            affected += sum(result.affected or 0 for result in done)
+            if each["type"] == "Query":
+                sets += [[shown(row) for row in result.dicts()] for result in done if result.columns]
+        return script_output(sets, records_affected=affected)
 
     async def copy(self, request: CopyRequest) -> dict[str, Any]:
         if request.source["type"] == "AzureSqlSource":
