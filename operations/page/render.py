@@ -15,6 +15,7 @@ HERE = Path(__file__).parent
 MOST_CHARTS = 60
 MOST_OPEN = 24
 MOST_RUNS = 12
+MOST_SPANS = 12
 CLOSE = timedelta(hours=2)
 """A drawing of a fault shows at least so much before and after it."""
 
@@ -173,7 +174,9 @@ def _close(series: Series, page: Page, identifier: str) -> Iterator[tuple[str, M
 def caption(series: Series, begin: datetime, end: datetime) -> str:
     """What the drawing shows, in words: spans of flagged rows, known faults."""
     flagged = [time for time, anomaly in zip(series.times, series.anomalies, strict=True) if anomaly]
-    found = f"Flagged: {', '.join(spans(flagged, _step(series.times), begin, end))}." if flagged else "Nothing flagged."
+    told = spans(flagged, _step(series.times), begin, end)
+    more = f" and {len(told) - MOST_SPANS} more" if len(told) > MOST_SPANS else ""
+    found = f"Flagged: {', '.join(told[:MOST_SPANS])}{more}." if told else "Nothing flagged."
     if series.bands:
         found += f" Known fault{'s' if len(series.bands) > 1 else ''}: {faults(series, (begin, end))}."
     return found

@@ -150,6 +150,11 @@ def test_neighbouring_rows_are_told_as_one_span():
     assert spans(times, FIVE, DAY, DAY + 3 * day) == ["5 Jan 00:00 to 00:05 (2 rows)", "5 Jan 00:15"]
 
 
+def test_a_series_with_very_many_anomalies_is_told_in_short():
+    text = render(page(series(anomalies=[n % 2 == 0 for n in range(288)])))
+    assert "01:55 and 132 more. Known fault" in text
+
+
 def test_over_several_days_each_known_fault_is_drawn_large_and_days_are_named():
     text = render(page(series(), end=DAY + timedelta(days=3)))
     assert "pump-001 / flow: drift, 5 Jan 08:20 to 08:35" in text
