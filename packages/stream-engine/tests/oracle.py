@@ -58,6 +58,9 @@ def aggregate(rows: list[Row]) -> Row:
         "hi": max(values, default=None),
         "dev": statistics.stdev(values) if len(values) > 1 else None,
         "top": max(values, default=None),
+        "median": statistics.median(values) if values else None,
+        "disc": sorted(values)[math.ceil(len(values) / 4) - 1] if values else None,
+        "uda": sum(100 if row["x"] is None else row["x"] for row in rows),
     }
 
 

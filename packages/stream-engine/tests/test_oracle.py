@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from stream_engine import Event, StreamJob, TimePolicy, run
+from stream_engine import Event, Query, StreamJob, TimePolicy, compile_query, run
 from stream_engine.testing import same_rows
 
 sys.path.insert(0, str(Path(__file__).parent))
@@ -25,7 +25,14 @@ Expect = Callable[[dict[str, Stream]], list[Row]]
 # ---- Random queries, each with what it must give. ----
 
 select_aggregates = """COUNT(*) AS n, COUNT(x) AS c, COUNT(DISTINCT x) AS d, SUM(x) AS s, AVG(x) AS a, MIN(x) AS lo,
-    MAX(x) AS hi, STDEV(x) AS dev, TopOne(x) OVER (ORDER BY x DESC) AS top"""
+    MAX(x) AS hi, STDEV(x) AS dev, TopOne(x) OVER (ORDER BY x DESC) AS top,
+    PERCENTILE_CONT(0.5) OVER (ORDER BY x) AS median, PERCENTILE_DISC(0.25) OVER (ORDER BY x) AS disc,
+    UDA.total(x) AS uda"""
+functions = {
+    "odd": "function main(x) { return x === null ? null : x % 2; }",
+    "total": """function main() { this.init = () => { this.sum = 0; }; this.computeResult = () => this.sum;
+                                  this.accumulate = (x) => { this.sum += x === null ? 100 : x; }; }""",
+}
 
 
 def window_case(rng: random.Random) -> tuple[str, Expect]:
@@ -93,7 +100,8 @@ def analytic_case(rng: random.Random) -> tuple[str, Expect]:
     over += f" WHEN x > {least}" if when else ""
     first = f"ISFIRST(second, {limit}) OVER ({'PARTITION BY k' if part else ''} {f'WHEN x > {least}' if when else ''})"
     text = f"""SELECT id, LAG(x, {offset}, -1) OVER ({over}) AS lag, LAST(id) OVER ({over}) AS last,
-                      SUM(x) OVER ({over}) AS s, {first} AS f FROM i TIMESTAMP BY t WHERE x IS NULL OR x <> 3"""
+                      SUM(x) OVER ({over}) AS s, {first} AS f, UDF.odd(x) AS odd
+               FROM i TIMESTAMP BY t WHERE x IS NULL OR x <> 3"""
 
     def enters(row: Row) -> bool:
         return not when or smaller(least, row["x"])
@@ -118,6 +126,7 @@ def analytic_case(rng: random.Random) -> tuple[str, Expect]:
                         "last": history[-1]["id"] if history else None,
                         "s": sum(values) if values else None,
                         "f": int(enters(row) and not earlier),
+                        "odd": None if row["x"] is None else row["x"] % 2,
                     }
                 )
         return found
@@ -181,17 +190,18 @@ def check(seed: int) -> None:
         action=action,  # type: ignore[arg-type]
     )
     expected = expect({alias: in_time(found, late, disorder, action) for alias, found in events.items()})
-    whole = run(text, {alias: [message(event) for event in found] for alias, found in events.items()}, policy=policy)
+    query = compile_query(text, functions=functions)
+    whole = run(query, {alias: [message(event) for event in found] for alias, found in events.items()}, policy=policy)
     try:
         same_rows(whole.outputs["output"], expected)
-        same_rows(in_pieces(rng, text, events, policy), expected)
+        same_rows(in_pieces(rng, query, events, policy), expected)
     except AssertionError as error:
         raise AssertionError(f"seed {seed}: late {late}, out of order {disorder}, {action}\n{text}\n{error}") from None
 
 
-def in_pieces(rng: random.Random, text: str, events: dict[str, list[Row]], policy: TimePolicy) -> list[Any]:
+def in_pieces(rng: random.Random, query: Query, events: dict[str, list[Row]], policy: TimePolicy) -> list[Any]:
     """The rows of a job that gets the events in random pieces, moves its clock, and is restored from its state."""
-    job = StreamJob(text, start=moment(-100_000), policy=policy, partitions=2)
+    job = StreamJob(query, start=moment(-100_000), policy=policy, partitions=2)
     log = sorted(
         ((e["arrival"], alias, e) for alias, found in events.items() for e in found), key=lambda each: each[:2]
     )
@@ -204,7 +214,7 @@ def in_pieces(rng: random.Random, text: str, events: dict[str, list[Row]], polic
         if rng.random() < 0.5:
             rows += job.advance(moment(log[0][0] if log else piece[-1][0] + rng.randint(0, 60)))["output"]
         if rng.random() < 0.5:
-            job = StreamJob.restore(text, job.state(), policy=policy)
+            job = StreamJob.restore(query, job.state(), policy=policy)
     rows += job.finish()["output"]
     assert [row.timestamp for row in rows] == sorted(row.timestamp for row in rows)
     return rows
