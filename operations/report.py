@@ -19,6 +19,12 @@ from operations.tiles import tiles
 JOB = "Job"
 INJECTED, TOLD = "fault injected by the simulator", "known fault, told by the data's owner"
 
+EXPLAINED = (
+    "Recall: of the faulty {noun}, the share that was flagged. Precision: of the flagged {noun}, the share that was "
+    "faulty. F1: both in one figure, at best 1. A three-sigma rule flags what is more than three standard deviations "
+    "from the mean of the training history."
+)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Report:
@@ -100,12 +106,14 @@ def page(report: Report) -> Page:
         meaning=report.parts.meaning,
         series=series,
         tiles=tiles(report),
+        note=EXPLAINED.format(noun=report.noun) if report.judged else "",
         account=[AccountLine(label=x.label, count=x.count, meaning=x.meaning, source=x.source) for x in account.lines]
         if account
         else (),
         sent=account.sent if account else 0,
         refused=_refused(report),
         runs=_runs(report),
+        gaps=gaps(report.runs),
         origin=_origin(report),
         footer=" ".join(["Times are UTC. Made by batch-scoring results; needs no network.", report.credit]).strip(),
     )
@@ -169,6 +177,17 @@ def _runs(report: Report) -> list[RunLine]:
             )
         )
     return lines
+
+
+def gaps(runs: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Spans between the first run and the last that no run covers."""
+    found: list[str] = []
+    reached: datetime | None = None
+    for start, end in sorted((datetime.fromisoformat(run["from"]), datetime.fromisoformat(run["to"])) for run in runs):
+        if reached is not None and start > reached:
+            found.append(f"{instant(reached)} to {instant(start)}")
+        reached = end if reached is None else max(reached, end)
+    return found
 
 
 def _refused(report: Report) -> list[tuple[str, str, str]]:

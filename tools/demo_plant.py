@@ -115,11 +115,11 @@ def problems(found: Mapping[str, Any]) -> list[str]:
 
 def show(found: Mapping[str, Any], folder: Path) -> None:
     rows, faults, model, rule = found["rows"], found["faults"], found["quality"], found["three_sigma"]
-    alarm = faults["first_alarm_seconds"]
+    alarm = faults["first_alarm_seconds"] or 0
     told = [
         ("windows", f"{len(found['runs'])}", "scored by Data Factory's trigger"),
         ("rows in", f"{rows['rows']} = {rows['scored']} scored + {rows['rejected']} rejected", "the runs' records"),
-        ("faults found", f"{faults['found']} of {faults['known']}", f"first alarm after {alarm} s"),
+        ("faults found", f"{faults['found']} of {faults['known']}", f"first alarm after {alarm / 60:.0f} min"),
         ("  recall", f"{model['recall']:.2f}", f"{model['hits']} of {model['hits'] + model['misses']} faulty rows"),
         ("  false alarms", f"{model['false_alarms']}", f"precision {model['precision']:.2f}"),
         ("  F1", f"{model['f1']:.2f}", f"three-sigma rule: {rule['f1']:.2f}"),

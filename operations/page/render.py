@@ -56,7 +56,8 @@ class RunLine:
 class Page:
     """`noun` is what a row is of, `truth` what a marked span is, `meaning` what measured, expected and score are.
 
-    `refused` are rows that could not be scored: reason, number, when.
+    `note` explains the tiles. `refused` are rows that could not be scored: reason, number, when. `gaps` are spans
+    between the first run and the last that no run covers.
     """
 
     title: str
@@ -69,10 +70,12 @@ class Page:
     truth: str = "known fault"
     meaning: tuple[str, str, str] = ("", "", "")
     tiles: Sequence[Tile] = ()
+    note: str = ""
     account: Sequence[AccountLine] = ()
     sent: int = 0
     refused: Sequence[tuple[str, str, str]] = ()
     runs: Sequence[RunLine] = ()
+    gaps: Sequence[str] = ()
     origin: Sequence[tuple[str, str]] = ()
     footer: str = ""
 

@@ -14,7 +14,7 @@ from operations.page.columns import parts
 from operations.page.render import render
 from operations.prepare import parquet
 from operations.quality import compare, faults, flagged, injected, judge, three_sigma, told
-from operations.report import Report, facts, page
+from operations.report import Report, facts, gaps, page
 from operations.scoring_run import count
 from scoring.contract import arrow_schema
 from scoring.plant.contract import CONTRACT as PLANT
@@ -228,3 +228,17 @@ def test_what_could_not_be_scored_is_told_by_reason():
         ("no time", "1", "no time"),
         ("too hot", "1", "5 Jan 00:10"),
     ]
+
+
+def test_spans_that_no_run_covers_are_told():
+    days = [
+        ("2018-01-05T00:00:00Z", "2018-01-06T00:00:00Z"),
+        ("2018-01-01T00:00:00+00:00", "2018-01-03T00:00:00+00:00"),
+    ]
+    runs = [
+        RUN | {"from": start, "to": end} for start, end in (*days, ("2018-01-01T00:00:00Z", "2018-01-02T00:00:00Z"))
+    ]
+    assert gaps(runs) == ["3 Jan 00:00 to 5 Jan 00:00"]
+    assert gaps(runs[1:]) == []
+    text = render(page(Report(problem="sensors", parts=PARTS, rows=predictions(), runs=runs)))
+    assert "No committed run covers 3 Jan 00:00 to 5 Jan 00:00." in text
