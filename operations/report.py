@@ -29,7 +29,8 @@ EXPLAINED = (
 @dataclass(frozen=True, kw_only=True)
 class Report:
     """`sent` and `account` are there when the record of what was sent is, `judged` when a fault is known in the rows,
-    `refused` when rows were rejected. `credit` names whose measured data it is.
+    `refused` when rows were rejected. `credit` names whose measured data it is, `replaced`
+    counts runs that later ones of the same windows have replaced.
 
     `noun` is what a row is of: "windows", or "measurements" where rows come in files.
     """
@@ -44,6 +45,7 @@ class Report:
     judged: quality.Judgement | None = None
     refused: pa.Table | None = None
     credit: str = ""
+    replaced: int = 0
 
     @property
     def flagged(self) -> int:
@@ -59,6 +61,12 @@ class Report:
 
     def counts(self, name: str) -> int:
         return sum(run[name] for run in self.runs)
+
+
+def latest(runs: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Of the runs of one window, given oldest first, the last: it replaces the others, also where it has fewer rows."""
+    last = {run["window"]: run for run in runs}
+    return [run for run in runs if last[run["window"]] is run]
 
 
 def facts(report: Report) -> dict[str, Any]:
@@ -113,6 +121,7 @@ def page(report: Report) -> Page:
         sent=account.sent if account else 0,
         refused=_refused(report),
         runs=_runs(report),
+        replaced=report.replaced,
         gaps=gaps(report.runs),
         origin=_origin(report),
         footer=" ".join(["Times are UTC. Made by batch-scoring results; needs no network.", report.credit]).strip(),

@@ -61,9 +61,16 @@ def _report(
 ) -> report.Report:
     contract = problem.contract(stack.problem)
     columns = parts(contract)
-    runs = predictions.chosen(stack, start, end)
+    every = predictions.chosen(stack, start, end)
+    runs = report.latest(every)
     rows = predictions.between(predictions.table(stack, runs, contract), columns.time, start, end)
-    common: dict[str, Any] = {"problem": stack.problem, "parts": columns, "rows": rows, "runs": runs}
+    common: dict[str, Any] = {
+        "problem": stack.problem,
+        "parts": columns,
+        "rows": rows,
+        "runs": runs,
+        "replaced": len(every) - len(runs),
+    }
     if contract.event is None:
         common["noun"] = "measurements"
     if not full:

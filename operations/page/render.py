@@ -75,6 +75,7 @@ class Page:
     sent: int = 0
     refused: Sequence[tuple[str, str, str]] = ()
     runs: Sequence[RunLine] = ()
+    replaced: int = 0
     gaps: Sequence[str] = ()
     origin: Sequence[tuple[str, str]] = ()
     footer: str = ""

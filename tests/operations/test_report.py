@@ -14,7 +14,7 @@ from operations.page.columns import parts
 from operations.page.render import render
 from operations.prepare import parquet
 from operations.quality import compare, faults, flagged, injected, judge, three_sigma, told
-from operations.report import Report, facts, gaps, page
+from operations.report import Report, facts, gaps, latest, page
 from operations.scoring_run import count
 from scoring.contract import arrow_schema
 from scoring.plant.contract import CONTRACT as PLANT
@@ -228,6 +228,13 @@ def test_what_could_not_be_scored_is_told_by_reason():
         ("no time", "1", "no time"),
         ("too hot", "1", "5 Jan 00:10"),
     ]
+
+
+def test_of_the_runs_of_one_window_the_last_counts():
+    runs = [RUN | {"job": f"job-{n}", "window": window} for n, window in enumerate(("a", "b", "a"))]
+    assert [run["job"] for run in latest(runs)] == ["job-1", "job-2"]
+    text = render(page(Report(problem="sensors", parts=PARTS, rows=predictions(), runs=latest(runs), replaced=1)))
+    assert "Left out: 1 that a later run of the same window has replaced." in text
 
 
 def test_spans_that_no_run_covers_are_told():
