@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from stream_engine import Event, JavaScript, QueryError, StreamError, StreamJob, TimePolicy, compile_query
 from stream_engine import run as run_all
-from stream_engine.testing import run
+from stream_engine.testing import check_aggregate, run
 
 midnight = datetime(2026, 1, 1, tzinfo=UTC)
 time_weighted = """
@@ -164,3 +164,31 @@ def test_a_call_that_cannot_run_is_refused_at_its_place(query: str, place: tuple
         compile_query(query, functions={"all": everything, "hex2Int": "function main(x) {}", "half": half})
     assert message in caught.value.message
     assert (caught.value.line, caught.value.column) == place
+
+
+@pytest.mark.parametrize(
+    ("deaccumulate", "state", "message"),
+    [
+        ("this.sum -= value", "this.sum -= other.sum", None),
+        (
+            "this.sum += value",
+            "this.sum -= other.sum",
+            "without the first 1 of 3 events the result is 7.5, deaccumulate",
+        ),
+        ("this.sum -= value", "", "the result is 7.5, deaccumulateState gives 8"),
+    ],
+)
+def test_an_aggregate_that_takes_back_wrongly_is_found(deaccumulate: str, state: str, message: str | None) -> None:
+    script = f"""function main() {{
+        this.init = function () {{ this.sum = 0; }};
+        this.accumulate = function (value, timestamp) {{ this.sum += value; }};
+        this.deaccumulate = function (value, timestamp) {{ {deaccumulate}; }};
+        this.deaccumulateState = function (other) {{ {state}; }};
+        this.computeResult = function () {{ return this.sum; }};
+    }}"""
+    events = [(value, midnight) for value in (0.5, 3, 4.5)]
+    if message is None:
+        check_aggregate(script, events)
+    else:
+        with pytest.raises(AssertionError, match=message):
+            check_aggregate(script, events)

@@ -106,6 +106,8 @@
       case "check": $new(); return null;
       case "new": { const made = $new(); made.init(); return $enter(made); }
       case "add": $instance(first).accumulate(...$decode(parse(second))); return null;
+      case "remove": $instance(first).deaccumulate(...$decode(parse(second))); return null;
+      case "subtract": $instance(first).deaccumulateState($instance(second)); return null;
       case "result": return stringify($encode($instance(first).computeResult()));
       case "save": return stringify($fields($instance(first), $keep, true));
       case "load": {

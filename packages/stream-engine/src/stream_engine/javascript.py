@@ -151,6 +151,14 @@ class Instance(Live):
         """Take what `encode` made of a value and its time. Raises ScriptError."""
         self._script._run("add", self._number, arguments)
 
+    def deaccumulate(self, arguments: str) -> None:
+        """Take a value back. Raises ScriptError."""
+        self._script._run("remove", self._number, arguments)
+
+    def deaccumulate_state(self, other: Instance) -> None:
+        """Take back what another instance took. Raises ScriptError."""
+        self._script._run("subtract", self._number, other._number)
+
     def result(self) -> Value:
         """computeResult(). Raises ScriptError."""
         return self._script._returned(self._script._run("result", self._number))

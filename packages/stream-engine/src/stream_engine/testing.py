@@ -11,13 +11,15 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from .events import Event
+from .javascript import Instance, JavaScript, Script, encode
 from .query import compile_query
 from .run import run as _run
-from .userdefined import Given
+from .userdefined import Given, load
 from .watermark import TimePolicy
 
 
@@ -37,6 +39,37 @@ def run(
     compiled = compile_query(text, name=str(query) if isinstance(query, Path) else "query", functions=functions)
     result = _run(compiled, inputs, policy=policy, reference=reference)
     return {name: [dict(row) for row in rows] for name, rows in result.outputs.items()}
+
+
+def check_aggregate(
+    script: JavaScript | Path | str, events: Sequence[tuple[Any, datetime]], *, tolerance: float = 1e-9
+) -> None:
+    """Assert that a JavaScript aggregate takes events back rightly: what is left gives what it alone gives.
+
+    The service calls deaccumulate() as events leave a sliding or session window, first in first out, and
+    deaccumulateState() as a hop leaves a hopping window; a query here accumulates every window anew. `events` are
+    values with their times, in order; all splits of them are tried. Raises AssertionError; QueryError, ScriptError.
+    """
+    loaded = load({"aggregate": script})["aggregate"]
+    taken = [encode([value, time]) for value, time in events]
+    for left in range(1, len(taken)):
+        gone, rest = taken[:left], taken[left:]
+        expected = _accumulated(loaded, rest).result()
+        one, hop = _accumulated(loaded, taken), _accumulated(loaded, taken)
+        for each in gone:
+            one.deaccumulate(each)
+        hop.deaccumulate_state(_accumulated(loaded, gone))
+        for method, found in (("deaccumulate", one.result()), ("deaccumulateState", hop.result())):
+            if not _same(found, expected, tolerance):
+                message = f"without the first {left} of {len(taken)} events the result is {expected!r}, {method} gives"
+                raise AssertionError(f"{message} {found!r}")
+
+
+def _accumulated(script: Script, events: Iterable[str]) -> Instance:
+    instance = script.instance()
+    for each in events:
+        instance.accumulate(each)
+    return instance
 
 
 def same_rows(

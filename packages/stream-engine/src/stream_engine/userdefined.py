@@ -1,7 +1,8 @@
 """JavaScript functions in a query: UDF.name(…) in any expression, UDA.name(…) where an aggregate may stand.
 
 Source: JavaScript user-defined functions, and aggregates, in Azure Stream Analytics. An error in a script stops the
-job. `deaccumulate` and `deaccumulateState` are never called: every window is accumulated anew.
+job. `deaccumulate` and `deaccumulateState` are never called: every window is accumulated anew (to check them there is
+`testing.check_aggregate`).
 """
 
 from __future__ import annotations
@@ -29,20 +30,21 @@ Given = Mapping[str, "JavaScript | Path | str"]
 
 def load(given: Given | None) -> dict[str, Script]:
     """The functions by lower-case alias. Raises QueryError at the place in a script that is wrong; OSError."""
-    loaded: dict[str, Script] = {}
-    for alias, source in (given or {}).items():
-        if isinstance(source, Path):
-            source = JavaScript(script=source.read_text(encoding="utf-8-sig"), name=str(source))
-        elif isinstance(source, str):
-            source = JavaScript(script=source, name=alias)
-        try:
-            loaded[alias.lower()] = Script(source, alias)
-        except ScriptError as error:
-            lines = source.script.splitlines(keepends=True)
-            offset = sum(map(len, lines[: max(error.line - 1, 0)])) + max(error.column - 1, 0)
-            message = f"the function {alias} cannot be loaded: {error.message}"
-            raise QueryError(message, text=source.script, offset=offset, name=source.name) from None
-    return loaded
+    return {alias.lower(): _loaded(alias, source) for alias, source in (given or {}).items()}
+
+
+def _loaded(alias: str, source: JavaScript | Path | str) -> Script:
+    if isinstance(source, Path):
+        source = JavaScript(script=source.read_text(encoding="utf-8-sig"), name=str(source))
+    elif isinstance(source, str):
+        source = JavaScript(script=source, name=alias)
+    try:
+        return Script(source, alias)
+    except ScriptError as error:
+        lines = source.script.splitlines(keepends=True)
+        offset = sum(map(len, lines[: max(error.line - 1, 0)])) + max(error.column - 1, 0)
+        message = f"the function {alias} cannot be loaded: {error.message}"
+        raise QueryError(message, text=source.script, offset=offset, name=source.name) from None
 
 
 def is_aggregate(node: Call) -> bool:
