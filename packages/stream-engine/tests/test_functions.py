@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+import json
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import pytest
-from stream_engine import StreamError, compile_query
+from stream_engine import Event, StreamError, TimePolicy, compile_query
+from stream_engine import run as run_all
 from stream_engine.testing import run
+
+midnight = datetime(2026, 1, 1, tzinfo=UTC)
 
 
 def value(expression: str, **record: object) -> object:
@@ -139,6 +144,57 @@ def test_a_star_leaves_out_what_was_selected_before_and_spreads_the_fields_of_a_
     assert run(text, {"i": [event]})["output"] == [
         {"id": 1, "Room": 2, "shelf": {"n": 4}, "n": 4, "Place": event["Place"]}
     ]
+
+
+def test_a_comparison_may_be_written_with_an_exclamation_mark() -> None:
+    rows = run("SELECT x FROM i WHERE x !> 3 AND x !< 2 AND x != 2", {"i": [{"x": x} for x in range(6)]})["output"]
+    assert rows == [{"x": 3}]
+
+
+def test_count_takes_nothing_all_and_a_source(tmp_path: Path) -> None:
+    query = """SELECT COUNT() AS a, COUNT(ALL x) AS b, COUNT(i) AS c, COUNT(DISTINCT i) AS d FROM i
+               GROUP BY TumblingWindow(second, 1)"""
+    data = [{"x": 1}, {"x": 1}, {"x": None}]
+    assert run(query, {"i": data})["output"] == [{"a": 3, "b": 2, "c": 3, "d": 2}]
+    (tmp_path / "i.jsonl").write_text("".join(json.dumps(each) + "\n" for each in data))
+    query = "SELECT COUNT(i) AS c, MAX(x & 3) AS m, MAX(~x) AS n FROM i GROUP BY TumblingWindow(second, 1)"
+    assert run_all(query, {"i": tmp_path / "i.jsonl"}).outputs["output"] == [{"c": 3, "m": 1, "n": -2}]
+
+
+def test_max_and_min_take_text_for_a_number_unless_it_was_cast() -> None:
+    query = """SELECT MAX(x) AS a, MIN(x) AS b, MAX(CAST(x AS nvarchar(max))) AS c FROM i
+               GROUP BY TumblingWindow(second, 1)"""
+    assert run(query, {"i": [{"x": "9"}, {"x": "10"}]})["output"] == [{"a": 10.0, "b": 9.0, "c": "9"}]
+    with pytest.raises(StreamError, match=r"MAX of text that is no number needs CAST\(… AS nvarchar\(max\)\)"):
+        run(query, {"i": [{"x": "a"}]})
+
+
+def test_windows_need_no_identity_and_system_window_is_a_record() -> None:
+    query = """SELECT System.Window() AS w, System.Window().Id AS id, COUNT(*) AS n FROM i TIMESTAMP BY t
+               GROUP BY Windows({})"""
+    data = {"i": [{"t": "2026-01-01T00:00:01Z"}, {"t": "2026-01-01T00:00:03Z"}]}
+    rows = run(query.format("Tumbling(second, 2), Tumbling(second, 4)"), data)["output"]
+    assert rows == [{"w": {"Id": None}, "id": None, "n": n} for n in (1, 1, 2)]
+    rows = run(query.format("Window('a', Tumbling(second, 2)), Window('b', Tumbling(second, 4))"), data)["output"]
+    assert rows == [{"w": {"Id": name}, "id": name, "n": n} for name, n in (("a", 1), ("a", 1), ("b", 2))]
+
+
+def test_both_sides_of_a_union_may_stand_in_brackets() -> None:
+    text = "(SELECT x FROM i) UNION (SELECT x FROM i WHERE x = 1 UNION (SELECT x FROM i))"
+    assert run(text, {"i": [{"x": 1}]})["output"] == [{"x": 1}] * 3
+    assert run(f"WITH s AS ({text}) SELECT x FROM s", {"i": [{"x": 1}]})["output"] == [{"x": 1}] * 3
+
+
+def test_streams_have_several_keys() -> None:
+    text = """SELECT a, b, COUNT(*) AS n FROM i TIMESTAMP BY t OVER a, b PARTITION BY a, b
+              GROUP BY a, b, TumblingWindow(second, 1)"""
+    events = [
+        Event(body={"t": (midnight + timedelta(seconds=t)).isoformat(), "a": a, "b": b}, enqueued=midnight)
+        for t, a, b in ((3, 1, 1), (1, 1, 2), (2, 1, 1))
+    ]
+    result = run_all(text, {"i": events}, policy=TimePolicy(action="Drop"))
+    assert result.outputs["output"] == [{"a": 1, "b": 2, "n": 1}, {"a": 1, "b": 1, "n": 1}]
+    assert result.metrics["DroppedOrAdjustedEvents"] == 1
 
 
 @pytest.mark.parametrize(

@@ -27,7 +27,7 @@ def value(script: str | JavaScript, expression: str = "UDF.f(x)", **record: obje
 def test_a_function_stands_wherever_an_expression_may() -> None:
     query = """WITH numbers AS (SELECT UDF.hex2Int(h) AS n, t FROM i TIMESTAMP BY udf.fromMinutes(t)
                                 WHERE UDF.HEX2INT(h) > 1)
-               SELECT UDF.parity(n) AS parity, COUNT(*) AS c, MAX(UDF.parity(n)) AS m,
+               SELECT UDF.parity(n) AS parity, COUNT(*) AS c, MAX(CAST(UDF.parity(n) AS nvarchar(max))) AS m,
                       CASE WHEN UDF.parity(UDF.parity(n)) = 'odd' THEN 1 ELSE 0 END AS o, System.Timestamp() AS ends
                FROM numbers GROUP BY UDF.parity(n), TumblingWindow(minute, 1)
                HAVING UDF.parity(COUNT(*)) = 'even'"""

@@ -33,6 +33,7 @@ _reserved = frozenset(
 )
 # Keywords only before BY: events often have a field `timestamp` or `partition`.
 _before_by = frozenset(("TIMESTAMP", "PARTITION", "GROUP", "ORDER"))
+_comparisons = {each: each for each in ("=", "<>", "<", ">", "<=", ">=")} | {"!=": "<>", "!<": ">=", "!>": "<="}
 # Reserved words that are also functions.
 _callable = frozenset(("LEFT", "RIGHT"))
 
@@ -114,8 +115,8 @@ class ExpressionParser:
         left = self._sum()
         while True:
             at = self.token.at
-            if self.token.upper in ("=", "<>", "!=", "<", ">", "<=", ">="):
-                operator = self.advance().text.replace("!=", "<>")
+            if self.token.upper in _comparisons:
+                operator = _comparisons[self.advance().text]
                 left = Binary(operator=operator, left=left, right=self._sum(), at=at)
             elif self.accept("IS"):
                 negated = self.accept("NOT")
@@ -143,8 +144,8 @@ class ExpressionParser:
 
     def listed(self) -> tuple[Expression, ...]:
         """One or more expressions with commas between them."""
-        values = [self.expression()]
-        while self.accept(","):
+        values: list[Expression] = []
+        while not values or self.accept(","):
             values.append(self.expression())
         return tuple(values)
 
@@ -260,6 +261,8 @@ class ExpressionParser:
     def _call(self, name: str, at: int) -> Call:
         self.expect("(")
         distinct = self.accept("DISTINCT")
+        if self.at("ALL") and self.following().kind in ("word", "quoted", "number", "string"):
+            self.advance()
         arguments: list[Expression | Star] = []
         while not self.at(")"):
             if self.at("*"):
@@ -289,10 +292,9 @@ class ExpressionParser:
 
     def _order(self) -> tuple[Order, ...]:
         self.expect("ORDER", "BY")
-        orders = []
-        while True:
+        orders: list[Order] = []
+        while not orders or self.accept(","):
             by = self.expression()
             descending = self.accept("DESC") or (self.accept("ASC") and False)
             orders.append(Order(by=by, descending=descending, at=by.at))
-            if not self.accept(","):
-                return tuple(orders)
+        return tuple(orders)

@@ -13,8 +13,8 @@ from .expressions import ExpressionCompiler
 from .frame import Frame
 from .scope import Evaluate, Scope
 from .syntax import Call, Literal, Order, Star
-from .userdefined import compile_aggregate, is_aggregate
-from .values import Unconvertible, Value, show
+from .userdefined import argument_of, compile_aggregate, is_aggregate
+from .values import Unconvertible, Value, cast, show
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -84,8 +84,8 @@ def _measure(node: Call, aggregate: Aggregate, argument: Evaluate, returns: str 
 
 def _plain(node: Call, rows: ExpressionCompiler) -> Measure:
     aggregate = aggregates[node.name.upper()]
-    _count(node, 1, 1)
-    argument = node.arguments[0]
+    _count(node, 0 if aggregate.name == "COUNT" and not node.distinct else 1, 1)
+    argument = node.arguments[0] if node.arguments else Star(at=node.at)
     if isinstance(argument, Star):
         if aggregate.name != "COUNT" or node.distinct:
             raise Refused(f"only COUNT takes *, not {node.name}", argument.at)
@@ -94,8 +94,29 @@ def _plain(node: Call, rows: ExpressionCompiler) -> Measure:
         if aggregate.name != "COUNT":
             raise Refused(f"{node.name}(DISTINCT …) is not supported, only COUNT(DISTINCT …)", node.at)
         aggregate = count_distinct
+    if aggregate.name == "COUNT":
+        return _measure(node, aggregate, argument_of(argument, rows), "bigint")
     compiled = rows.compile(argument)
-    return _measure(node, aggregate, compiled.evaluate, aggregate.returns(compiled.type))
+    evaluate = compiled.evaluate
+    if aggregate.name in ("MAX", "MIN") and compiled.type is None:
+        evaluate = _ranked(compiled.evaluate, node, rows.scope)
+    return _measure(node, aggregate, evaluate, aggregate.returns(compiled.type))
+
+
+def _ranked(evaluate: Evaluate, node: Call, scope: Scope) -> Evaluate:
+    """Text that was not CAST is a float to MAX and MIN. Source: language reference, MAX."""
+
+    def rank(frame: Frame) -> Value:
+        value = evaluate(frame)
+        if not isinstance(value, str):
+            return value
+        try:
+            return cast(value, "float")
+        except Unconvertible:
+            message = f"{node.name} of text that is no number needs CAST(… AS nvarchar(max)), found {show(value)}"
+            raise scope.trouble(message, node.at) from None
+
+    return rank
 
 
 def _count(node: Call, least: int, most: int) -> None:

@@ -36,7 +36,7 @@ class _Parser(ExpressionParser):
                 if steps or outputs:
                     raise Refused("the one WITH of a query stands before every SELECT", self.token.at)
                 steps = self._steps()
-            elif self.at("SELECT"):
+            elif self.at("SELECT") or self.at("("):
                 outputs.append(self._query())
             else:
                 raise Refused(f"expected WITH, SELECT or CREATE TABLE, found {self.found()}", self.token.at)
@@ -72,11 +72,19 @@ class _Parser(ExpressionParser):
 
     def _query(self) -> Query:
         at = self.token.at
-        selects = [self._select()]
+        selects = self._operand()
         while self.accept("UNION"):
             self.accept("ALL")
-            selects.append(self._select())
+            selects += self._operand()
         return selects[0] if len(selects) == 1 else Union(selects=tuple(selects), at=at)
+
+    def _operand(self) -> list[Select]:
+        """One side of a UNION: a SELECT, or a query in brackets, whose own UNION changes nothing."""
+        if not self.accept("("):
+            return [self._select()]
+        query = self._query()
+        self.expect(")")
+        return list(query.selects) if isinstance(query, Union) else [query]
 
     def _select(self) -> Select:
         at = self.expect("SELECT").at
@@ -147,19 +155,22 @@ class _Parser(ExpressionParser):
         else:
             name = self.name("an input or step")
         alias = self._alias()
-        clauses: dict[str, Expression | None] = {}
+        timestamp: Expression | None = None
+        over: tuple[Expression, ...] | None = None
+        partition: tuple[Expression, ...] | None = None
         while True:
             if self.accept("TIMESTAMP", "BY"):
-                clauses["timestamp"] = self.expression()
-                clauses["over"] = self.expression() if self.accept("OVER") else None
+                timestamp = self.expression()
+                over = self.listed() if self.accept("OVER") else None
             elif self.accept("PARTITION", "BY"):
-                clauses["partition"] = self.expression()
+                partition = self.listed()
                 if self.accept("INTO"):
                     self.advance()
             else:
                 break
         alias = alias or self._alias()
-        return Source(name=name, alias=alias or name, query=query, at=at, **clauses)
+        alias = alias or name
+        return Source(name=name, alias=alias, query=query, at=at, timestamp=timestamp, over=over, partition=partition)
 
     def _join(self) -> Join:
         at = self.token.at

@@ -166,12 +166,12 @@ class _Planner:
 
 def _keyed_by(select: Select, scope: Scope) -> None:
     """PARTITION BY makes each partition its own stream: grouping must keep them apart. Raises Refused."""
-    partition = select.source.partition
-    if not isinstance(partition, Column):
-        raise Refused("PARTITION BY takes a column", select.source.at)
     keys = [scope.resolve(node) for node in select.group if isinstance(node, Column)]
-    if select.group and scope.resolve(partition) not in keys:
-        raise Refused("a source with PARTITION BY is grouped by its partition key too", select.group[0].at)
+    for partition in select.source.partition or ():
+        if not isinstance(partition, Column):
+            raise Refused("PARTITION BY takes columns", partition.at)
+        if select.group and scope.resolve(partition) not in keys:
+            raise Refused("a source with PARTITION BY is grouped by its partition key too", select.group[0].at)
 
 
 def _union(all_columns: list[Columns | None], selects: Sequence[Select]) -> Columns | None:

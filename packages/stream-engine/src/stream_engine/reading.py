@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from .errors import Refused
 from .expressions import ExpressionCompiler
 from .frame import Record
-from .scope import Columns, Relation, Scope, field_of
+from .scope import Columns, Evaluate, Relation, Scope, field_of
 from .syntax import Call, Expression, Source, Table, walk
 from .values import Unconvertible, cast
 from .watermark import Reader, TimePolicy
@@ -56,9 +56,15 @@ def compile_reader(alias: str, source: Source, shape: Shape, policy: TimePolicy,
         if compiled.type not in ("datetime", "nvarchar(max)", None):
             raise Refused(f"TIMESTAMP BY takes a datetime, this is a {compiled.type}", source.timestamp.at)
         timestamp = compiled.evaluate
-        over = compiler.compile(source.over).evaluate if source.over is not None else None
+        over = _listed(source.over, compiler) if source.over is not None else None
     conform = shape.conform if shape.table is not None else None
     return Reader(alias, timestamp, policy, partitions, over=over, conform=conform)
+
+
+def _listed(nodes: tuple[Expression, ...], compiler: ExpressionCompiler) -> Evaluate:
+    """Several expressions as one key."""
+    parts = [compiler.compile(node).evaluate for node in nodes]
+    return parts[0] if len(parts) == 1 else lambda frame: [part(frame) for part in parts]
 
 
 def _timeless(timestamp: Expression) -> None:

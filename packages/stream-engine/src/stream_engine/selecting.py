@@ -108,6 +108,8 @@ class Selecting:
                 measure = measure_of(node, self._rows)
                 self._measures.append(measure)
                 return _slot(len(self._keys) + len(self._measures) - 1, measure.returns)
+            if isinstance(node, Call) and node.name.upper() == "SYSTEM.WINDOW":
+                return Compiled(type="record", evaluate=lambda frame: {"Id": frame.window.id})
             if _is_window_id(node):
                 return Compiled(type="nvarchar(max)", evaluate=lambda frame: frame.window.id)
             found = slots.get(self._identity(node))

@@ -28,6 +28,7 @@ class Grouping:
 
     def __init__(self, select: Select, rows: SqlExpressions, identity: Callable[[Column], Sql]) -> None:
         self._rows, self._identity = rows, identity
+        self._sources = {source.alias.lower() for source in (select.source, *(join.source for join in select.joins))}
         self._window, keys = _split(select)
         self._keys = [rows.compile(node) for node in keys]
         self._slots = {self._same(node): self._key(number) for number, node in enumerate(keys)}
@@ -109,6 +110,8 @@ class Grouping:
         called, argument = node.name.upper(), node.arguments[0]
         if isinstance(argument, Star):
             return self._add("count(*)", "bigint")
+        if isinstance(argument, Column) and len(argument.parts) == 1 and argument.parts[0].lower() in self._sources:
+            raise NotInSql("a source as an argument")
         value = self._rows.compile(argument)
         if called == "COUNT":
             text = f"count(DISTINCT {key(value).text})" if node.distinct else f"count({value.text})"

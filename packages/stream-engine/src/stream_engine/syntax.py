@@ -152,8 +152,8 @@ class Source(Node):
     alias: str
     query: Query | None = None
     timestamp: Expression | None = None
-    over: Expression | None = None
-    partition: Expression | None = None
+    over: tuple[Expression, ...] | None = None
+    partition: tuple[Expression, ...] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -58,7 +58,7 @@ def compile_function(node: Call, compiler: ExpressionCompiler) -> Compiled:
         raise Refused(f"{node.name} takes neither OVER nor DISTINCT", node.at)
     if "accumulate" in script.source.script and _aggregates(script):
         raise Refused(f"{node.name} is an aggregate: call it as UDA.{node.name.partition('.')[2]}", node.at)
-    arguments = [_argument(argument, compiler) for argument in node.arguments]
+    arguments = [argument_of(argument, compiler) for argument in node.arguments]
     scope = compiler.scope
 
     def evaluate(frame: Frame) -> Value:
@@ -80,7 +80,7 @@ def compile_aggregate(node: Call, rows: ExpressionCompiler) -> tuple[Aggregate, 
     except ScriptError as error:
         message = f"{node.name} is no aggregate: main() must set this.init, this.accumulate and this.computeResult"
         raise Refused(f"{message}: {error}", node.at) from None
-    value, scope = _argument(node.arguments[0], rows), rows.scope
+    value, scope = argument_of(node.arguments[0], rows), rows.scope
 
     def argument(frame: Frame) -> Value:
         return encode([value(frame), from_micros(frame.time)])
@@ -137,7 +137,7 @@ def _aggregates(script: Script) -> bool:
     return True
 
 
-def _argument(node: Expression | Star, compiler: ExpressionCompiler) -> Evaluate:
+def argument_of(node: Expression | Star, compiler: ExpressionCompiler) -> Evaluate:
     """An expression; or a source by its name, which stands for its whole event unless it has such a field."""
     if isinstance(node, Star):
         raise Refused("a function takes a source by its name, not *", node.at)

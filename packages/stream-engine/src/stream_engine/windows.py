@@ -80,20 +80,27 @@ def windows_of(node: Expression) -> tuple[Window, ...] | None:
     if node.name.upper() != "WINDOWS":
         window = _window(node)
         return None if window is None else (window,)
-    found: list[Window] = []
-    for argument in node.arguments:
-        if not isinstance(argument, Call) or argument.name.upper() != "WINDOW" or len(argument.arguments) != 2:
-            raise Refused("Windows takes Window('id', a window), …", argument.at)
-        name, definition = argument.arguments
-        window = _window(definition) if isinstance(definition, Call) else None
-        if not isinstance(name, Literal) or not isinstance(name.value, str) or window is None:
-            raise Refused("Window takes an id in quotes and a window", argument.at)
-        if window.kind == "snapshot" or name.value in (each.id for each in found):
-            raise Refused("Windows takes windows of different ids, and no snapshot", argument.at)
-        found.append(replace(window, id=name.value))
+    found = [_identified(argument) for argument in node.arguments]
     if not found:
-        raise Refused("Windows takes Window('id', a window), …", node.at)
+        raise Refused("Windows takes Window('id', a window), …, or windows alone", node.at)
+    known = [window.id.lower() for window in found if window.id is not None]
+    if len(set(known)) < len(known) or 0 < len(known) < len(found):
+        raise Refused("Windows takes windows of different ids, or all without one", node.at)
     return tuple(found)
+
+
+def _identified(argument: Expression | Star) -> Window:
+    """One window of Windows(…). Raises Refused."""
+    if not isinstance(argument, Call) or argument.name.upper() != "WINDOW":
+        window = _window(argument) if isinstance(argument, Call) else None
+        if window is None or window.kind == "snapshot":
+            raise Refused("Windows takes Window('id', a window), …, or windows alone, and no snapshot", argument.at)
+        return window
+    name, definition = argument.arguments if len(argument.arguments) == 2 else (None, None)
+    window = _window(definition) if isinstance(definition, Call) else None
+    if not isinstance(name, Literal) or not isinstance(name.value, str) or window is None or window.kind == "snapshot":
+        raise Refused("Window takes an id in quotes and a window, no snapshot", argument.at)
+    return replace(window, id=name.value)
 
 
 def _window(node: Call) -> Window | None:
