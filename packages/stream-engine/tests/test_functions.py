@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from stream_engine import Event, StreamError, TimePolicy, compile_query
+from stream_engine import Event, QueryError, StreamError, TimePolicy, compile_query
 from stream_engine import run as run_all
 from stream_engine.testing import run
 
@@ -177,6 +177,17 @@ def test_windows_need_no_identity_and_system_window_is_a_record() -> None:
     assert rows == [{"w": {"Id": None}, "id": None, "n": n} for n in (1, 1, 2)]
     rows = run(query.format("Window('a', Tumbling(second, 2)), Window('b', Tumbling(second, 4))"), data)["output"]
     assert rows == [{"w": {"Id": name}, "id": name, "n": n} for name, n in (("a", 1), ("a", 1), ("b", 2))]
+
+
+def test_a_key_is_the_same_in_any_case_and_with_its_source() -> None:
+    query = """SELECT UPPER(D) + 'x' AS d, datepart(HOUR, i.t) AS h, {} AS s, COUNT(*) AS n FROM i TIMESTAMP BY t
+               GROUP BY upper(i.d), DATEPART(hour, T), CONCAT(d, 'a'), TumblingWindow(second, 10)"""
+    data = {"i": [{"t": "2026-01-01T05:00:01Z", "D": d} for d in "aA"]}
+    rows = run(query.format("CONCAT(D, 'a')"), data)["output"]
+    assert rows == [{"d": "Ax", "h": 5, "s": s, "n": 1} for s in ("aa", "Aa")]
+    for other in ("CONCAT(d, 'A')", "CONCAT(d, 1)", "LOWER(d)"):
+        with pytest.raises(QueryError, match="d is neither in GROUP BY nor in an aggregate"):
+            run(query.format(other), data)
 
 
 def test_both_sides_of_a_union_may_stand_in_brackets() -> None:

@@ -37,6 +37,7 @@ from stream_engine import QueryError, compile_query
         ("SELECT a + 1 FROM b", (1, 10), "needs a name"),
         ("SELECT a, A FROM b", (1, 11), "two columns"),
         ("WITH s AS (SELECT abc FROM b) SELECT abd FROM s", (1, 38), "did you mean abc?"),
+        ("WITH s AS (SELECT abc FROM b) SELECT abd FROM s GROUP BY abc, Tumbling(s, 1)", (1, 38), "did you mean abc?"),
         ("WITH s AS (SELECT a FROM b) SELECT a FROM s TIMESTAMP BY a", (1, 58), "where an input is read"),
         ("SELECT a INTO o FROM b SELECT c INTO O FROM b", (1, 24), "two SELECT write to the output"),
         ("SELECT a FROM b WHERE 1", (1, 23), "a condition is expected"),

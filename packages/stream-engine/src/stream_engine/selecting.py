@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import fields
+
 from .analytic import History, IsFirst, compile_analytic, is_analytic
 from .errors import Refused
 from .expressions import ExpressionCompiler
@@ -12,7 +14,7 @@ from .scope import Compiled, Evaluate, Scope
 from .session import SessionGrouping
 from .sliding import SlidingGrouping
 from .stages import Projection, Stage, projection
-from .syntax import Call, Column, Expression, Field, Select, Star, walk
+from .syntax import Call, Column, Expression, Field, Node, Select, Star, walk
 from .windows import Window, windows_of
 
 
@@ -113,6 +115,8 @@ class Selecting:
             if _is_window_id(node):
                 return Compiled(type="nvarchar(max)", evaluate=lambda frame: frame.window.id)
             found = slots.get(self._identity(node))
+            if found is None and isinstance(node, Column):
+                self._scope.resolve(node)
             if found is None and (isinstance(node, Column) or node in self._slots):
                 name = ".".join(node.parts) if isinstance(node, Column) else getattr(node, "name", "this")
                 raise Refused(f"{name} is neither in GROUP BY nor in an aggregate", node.at)
@@ -120,12 +124,19 @@ class Selecting:
 
         return ExpressionCompiler(self._scope, special)
 
-    def _identity(self, node: Expression) -> object:
-        """What makes two expressions the same: columns by source and path, in any case."""
+    def _identity(self, node: object) -> object:
+        """What makes two expressions the same: columns by source and path, functions by name, all in any case."""
         if isinstance(node, Column):
-            index, path = self._scope.resolve(node)
+            try:
+                index, path = self._scope.resolve(node)
+            except Refused:
+                # A unit of time, or a name that is refused where the expression is compiled.
+                return tuple(part.lower() for part in node.parts)
             return index, tuple(part.lower() for part in path)
-        return node
+        if isinstance(node, Node):
+            parts = {item.name: self._identity(getattr(node, item.name)) for item in fields(node) if item.compare}
+            return type(node), tuple({**parts, "name": str(parts.get("name")).lower()}.items())
+        return tuple(self._identity(each) for each in node) if isinstance(node, tuple) else (type(node), node)
 
     def _project(self) -> list[tuple[str | None, Evaluate]]:
         """Name and function of each column; the columns' types go to `columns`."""
