@@ -135,11 +135,13 @@ def test_apply_makes_a_row_of_each_element_or_field() -> None:
 def test_metadata_of_an_event_is_found_by_name() -> None:
     query = """SELECT GetMetadataPropertyValue(i, '[User].[site]') AS site, GetMetadataPropertyValue(i, 'User') AS u,
                       GetMetadataPropertyValue(i, '[EventHub].[EventEnqueuedUtcTime]') AS e,
-                      GetMetadataPropertyValue(i, 'EventHub').SequenceNumber AS s, GetMetadataPropertyValue(i, 'x') AS x
+                      GetMetadataPropertyValue(i, 'EventHub') AS h, GetMetadataPropertyValue(i, 'x') AS x,
+                      GetMetadataPropertyValue(i, 'sequenceNumber') AS s
                FROM i"""
     event = Event(body=b"{}", enqueued=midnight, sequence=7, metadata={"User": {"site": "north"}})
+    hub = {"EventEnqueuedUtcTime": midnight, "EventProcessedUtcTime": midnight, "PartitionId": 0, "SequenceNumber": 7}
     assert run_all(query, {"i": [event]}).outputs["output"] == [
-        {"site": "north", "u": {"site": "north"}, "e": midnight, "s": 7, "x": None}
+        {"site": "north", "u": {"site": "north"}, "e": midnight, "h": hub, "s": 7, "x": None}
     ]
 
 

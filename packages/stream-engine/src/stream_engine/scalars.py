@@ -26,8 +26,8 @@ def _round(value: float, digits: int) -> float:
 
 def _power(base: float, exponent: float) -> float:
     """The type is the base's. Source: language reference, POWER."""
-    if isinstance(base, int) and isinstance(exponent, int) and (0 <= exponent <= 64 or abs(base) <= 1):
-        return integer(base**exponent if exponent >= 0 else int(_power(float(base), exponent)))
+    if isinstance(base, int) and isinstance(exponent, int) and 0 <= exponent <= 64:
+        return integer(base**exponent)
     try:
         result = float(base) ** exponent
     except (OverflowError, ZeroDivisionError):
