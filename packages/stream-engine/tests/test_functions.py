@@ -167,6 +167,8 @@ def test_count_takes_nothing_all_and_a_source(tmp_path: Path) -> None:
     ):
         query = f"SELECT {measure} AS m FROM i GROUP BY TumblingWindow(second, 1)"
         assert run_all(query, {"i": tmp_path / "i.jsonl"}).outputs["output"] == [{"m": expected}]
+    rows = run_all("SELECT CAST(x AS bigint) ^ 3 AS m FROM i", {"i": tmp_path / "i.jsonl"}).outputs["output"]
+    assert sorted(str(row["m"]) for row in rows) == ["2", "2", "None"]
 
 
 def test_max_and_min_take_text_for_a_number_unless_it_was_cast() -> None:
