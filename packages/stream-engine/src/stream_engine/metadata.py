@@ -10,6 +10,7 @@ from .scope import Compiled, Scope, field_of
 from .syntax import Call, Column, Literal
 from .values import Value
 
+refused = {"eventid": "how the service makes it is not published"}
 _part = re.compile(r"\[([^\]]+)\]|([^.\[\]]+)")
 
 
@@ -22,15 +23,15 @@ def compile_metadata(node: Call, scope: Scope) -> Compiled:
     if scope.relations[index].columns is not None:
         raise Refused(f"{scope.relations[index].alias} is no input: only its events have metadata", node.at)
     path = [quoted or plain for quoted, plain in _part.findall(name.value)]
-    if [part.lower() for part in path] == ["eventid"]:
-        raise Refused("the property EventId is not supported: how the service makes it is not published", name.at)
+    if len(path) == 1 and path[0].lower() in refused:
+        raise Refused(f"the property {path[0]} is not supported: {refused[path[0].lower()]}", name.at)
     hub = path[:1] != [] and path[0].lower() == "eventhub"
 
     def evaluate(frame: Frame) -> Value:
         value: Value = getattr(frame.records[index], "metadata", None)
         if hub and value is not None:
             value = {name: each for name, each in value.items() if name != "User"}
-        for part in path[hub:]:
+        for part in path[1:] if hub else path:
             value = field_of(value, part)
         return value
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from . import analytic, applying, catalogue, functions, measures, parser, windows
+from . import analytic, applying, catalogue, functions, measures, metadata, parser, windows
 from .syntax import type_names
 
 _clauses = (
@@ -29,6 +29,7 @@ def table() -> str:
         ("JavaScript", "UDF.name(…) in any expression, UDA.name(…) where an aggregate stands"),
     ]
     refused = [(_listed([name]), why) for name, why in catalogue.refused.items()]
+    refused += [(f"GetMetadataPropertyValue(…, '{name}')", why) for name, why in metadata.refused.items()]
     refused += [("user-defined functions in C# or of machine learning", "only JavaScript runs here")]
     refused += [(what.partition(" (")[0], "not supported") for what in parser.not_supported.values()]
     refused += [("SELECT DISTINCT, SELECT TOP, DISTINCT in other aggregates than COUNT", "not supported")]
