@@ -12,8 +12,8 @@ from operations.stack import Stack
 
 VERSION = "2024-04-01"
 ENDED = {"Completed", "Failed", "Canceled"}
-LOGS = ("logs/user/error.txt", "logs/job_progress_overview.txt", "logs/sys/master_role.txt")
-"""In the order in which they tell a cause (azure docs: troubleshooting batch endpoints)."""
+LOGS = ("logs/user/error.txt", "user_logs/std_log.txt", "logs/job_progress_overview.txt", "logs/sys/master_role.txt")
+"""In the order in which they tell a cause (azure docs: troubleshooting batch endpoints), the second of command jobs."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -8,26 +8,27 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from operations import azure, jobs, lake, scoring_run
+from operations import azure, jobs, lake, registration, scoring_run
 from operations.errors import OperationError
-from operations.registration import ASSETS, described, prefix
+from operations.registration import ASSETS, prefix
 from operations.stack import Stack
 from scoring.code import digest, model_files
+
+METRIC = "metric."
 
 
 @dataclass(frozen=True, kw_only=True)
 class Version:
-    """A model version; what is not known of it is empty."""
+    """A model version; `made_from` holds what registration told of it, under its names."""
 
     version: str
     serves: bool
     created: str
-    first: str
-    last: str
-    rows: str
-    job: str
-    code: str
-    metrics: str
+    made_from: Mapping[str, str]
+
+    @property
+    def metrics(self) -> dict[str, str]:
+        return {name.removeprefix(METRIC): value for name, value in self.made_from.items() if name.startswith(METRIC)}
 
 
 def versions(stack: Stack) -> list[Version]:
@@ -39,6 +40,21 @@ def versions(stack: Stack) -> list[Version]:
         return []
     every = [_version(stack, body, serving) for body in azure.pages(azure.resource_manager(), url, jobs.VERSION)]
     return sorted(every, key=lambda one: (one.created, one.version), reverse=True)
+
+
+def described(one: Version) -> str:
+    """A version for people, with its lineage: what is not known of it is left out."""
+    told = one.made_from
+    lines = [f"{one.version}{'  serves' if one.serves else ''}", f"  registered {one.created.replace('T', ' ')}Z"]
+    if "trainedFrom" in told:
+        span = f"{told['trainedFrom'][:16]} to {told['trainedTo'][:16]}"
+        lines.append(f"  trained on {span}, rows: {told.get('trainedRows', 'unknown')}")
+    names = {"job": "job", "trainingCode": "code", "environment": "environment", "history": "history"}
+    if lineage := [f"{word} {told[name]}" for name, word in names.items() if name in told]:
+        lines.append(f"  by {', '.join(lineage)}")
+    if one.metrics:
+        lines.append("  metrics: " + ", ".join(f"{name} {value}" for name, value in one.metrics.items()))
+    return "\n".join(lines)
 
 
 def folder(problem: str, stack: Stack | None, named: str | None) -> Path:
@@ -90,17 +106,11 @@ def _version(stack: Stack, body: Mapping[str, Any], serving: str) -> Version:
     told = {**(properties.get("tags") or {}), **(properties.get("properties") or {})}
     if "trainedFrom" not in told:
         told = {**told, **_manifest(stack, body["name"])}
-    metrics = [f"{name.removeprefix('metric.')} {value}" for name, value in told.items() if name.startswith("metric.")]
     return Version(
         version=body["name"],
         serves=body["name"] == serving,
-        created=str((body.get("systemData") or {}).get("createdAt") or "")[:19],
-        first=told.get("trainedFrom", ""),
-        last=told.get("trainedTo", ""),
-        rows=told.get("trainedRows", ""),
-        job=told.get("job", ""),
-        code=told.get("trainingCode", ""),
-        metrics=", ".join(metrics),
+        created=str((body.get("systemData") or {}).get("createdAt") or "")[:16],
+        made_from=told,
     )
 
 
@@ -110,4 +120,4 @@ def _manifest(stack: Stack, version: str) -> dict[str, str]:
     path = f"{prefix(stack.problem, version)}/manifest.json"
     if path not in lake.names(container, path):
         return {}
-    return described(json.loads(lake.download(container, [path])[path]))
+    return registration.described(json.loads(lake.download(container, [path])[path]))

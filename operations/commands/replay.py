@@ -21,14 +21,14 @@ def replay(
     end: Annotated[str, typer.Option("--to", help="The hour after the last one.")],
     stack: StackName = DEFAULT_STACK,
     outputs: Outputs = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only; write nothing, score nothing.")] = False,
-    score: Annotated[bool, typer.Option(help="Score the windows of hours that changed once more.")] = True,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Compare only; write nothing.")] = False,
     lookback: Annotated[int, typer.Option(min=1, help="Hours before --from that the query's windows reach back.")] = 1,
     allow_losses: Annotated[bool, typer.Option(help="Write an hour though rows go that the archive lacks.")] = False,
 ) -> None:
-    """Make hours of features again from the raw archive, by the stream job's own query, and score their windows again.
+    """Make hours of features again from the raw archive, by the stream job's own query.
 
-    Hours are compared row by row first. One that is as it should be is left alone.
+    Hours are compared row by row first; one that is as it should be is left alone. Nothing is scored: the command that
+    scores the windows of the rebuilt hours again is told.
     """
     from operations import replay as replays
 
@@ -48,8 +48,9 @@ def replay(
     for one in differ:
         replays.write(chosen, one, err.print)
     out.print(f"{len(differ)} of {len(found)} hours rebuilt from the archive")
-    if score:
-        _score(chosen, differ)
+    for one in replays.windows((hour.hour for hour in differ), chosen.windowHours):
+        span = f"--from {one.start:%Y-%m-%dT%H:%MZ} --to {one.end:%Y-%m-%dT%H:%MZ}"
+        out.print(f"to score them again: batch-scoring score {span} --stack {chosen.name}")
 
 
 def _passed(stack: Stack, stream: "Stream", hours: Window) -> None:
@@ -74,10 +75,3 @@ def _show(found: "list[Hour]") -> None:
         numbers = (one.rows.num_rows, one.equal, one.changed, one.new, one.gone)
         table.add_row(folder(one.hour), *(f"{number:,}" for number in numbers), files)
     out.print(table)
-
-
-def _score(stack: Stack, differ: "list[Hour]") -> None:
-    from operations.replay import windows
-
-    for one in windows((hour.hour for hour in differ), stack.windowHours):
-        out.print(f"to score again: {one.name}")

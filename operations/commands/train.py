@@ -128,13 +128,9 @@ def models(stack: StackName = DEFAULT_STACK, outputs: Outputs = None) -> None:
     from operations import models
 
     chosen = load(stack, outputs)
-    table = Table("version", "state", "registered (UTC)", "trained on", "rows", "job", "code", "metrics", box=None)
     found = models.versions(chosen)
-    for one in found:
-        trained = f"{one.first[:16]} to {one.last[:16]}" if one.first else "unknown"
-        state = "serves" if one.serves else ""
-        table.add_row(one.version, state, one.created, trained, one.rows, one.job, one.code, one.metrics)
-    out.print(table if found else f"{chosen.workspace}: no versions of model {chosen.problem}")
+    nothing = f"{chosen.workspace}: no versions of model {chosen.problem}"
+    out.print("\n\n".join(map(models.described, found)) or nothing)
     err.print("to promote one, or to go back: pulumi config set modelVersion VERSION, then pulumi up")
 
 

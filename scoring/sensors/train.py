@@ -54,6 +54,7 @@ def train(history: pd.DataFrame, output: Path) -> str:
         "problem": CONTRACT.problem,
         "columns": list(model.NEEDED),
         "training": extent(history, FITTED),
+        "heldOut": _held_out(described),
         "series": described,
         "skipped": skipped,
     }
@@ -99,7 +100,15 @@ def _fit(windows: pd.DataFrame) -> tuple[dict[str, float], tuple[Any, Any]]:
     distances = -outlier.score_samples(unusual[~early])
     columns = unusual.shape[1]
     threshold = np.median(distances) / chi2.median(columns) * chi2.isf(FALSE_ALARM, columns)
-    return {"usualDeviation": usual_deviation, "threshold": float(threshold)}, (expected, outlier)
+    numbers = {"usualDeviation": usual_deviation, "threshold": float(threshold)}
+    held_out = {"heldOutWindows": len(distances), "heldOutAlarms": int((distances > threshold).sum())}
+    return numbers | held_out, (expected, outlier)
+
+
+def _held_out(described: list[dict[str, Any]]) -> dict[str, float]:
+    """Over all series, of the windows that no estimator was fitted on: how many, and the share that raises an alarm."""
+    windows, alarms = (sum(one[name] for one in described) for name in ("heldOutWindows", "heldOutAlarms"))
+    return {"rows": windows, "alarmShare": alarms / windows}
 
 
 def _unfit(windows: pd.DataFrame) -> str:

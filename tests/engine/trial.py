@@ -11,10 +11,42 @@ from azure_sandbox import lifecycle
 
 from .cloud import ROOT, SPEED, Cloud, Run
 
-STACK = "trial"
+STACK, TIME = "trial", "%Y-%m-%dT%H:%M:%SZ"
 PLANT = ("--devices", "1", "--sensors", "2")
 # Windows of an hour, that nobody scores but the tests.
 CONFIG = {"windowHours": "1", "schedule": "false", "modelPath": "trial/build/models/sensors"}
+
+FACTORY = """
+import time
+factory = f"{{group}}/Microsoft.DataFactory/factories/{{outputs['factory']}}"
+call = lambda verb, path, body=None: arm.call(verb, f"{{factory}}/{{path}}", api="2018-06-01", body=body)
+def run(pipeline, parameters):
+    name = call("POST", f"pipelines/{{pipeline}}/createRun", parameters)["runId"]
+    while (found := call("GET", f"pipelineruns/{{name}}"))["status"] in ("Queued", "InProgress"):
+        time.sleep(0.5)
+    assert found["status"] == "Succeeded", found
+    return name
+"""
+SCORE = (
+    FACTORY
+    + """
+answer = [run("score", window) for window in {windows}]
+"""
+)
+# As the factory's identity, which alone may read the tables here.
+SQL = (
+    FACTORY
+    + """
+scripts = [{{"type": "Query", "text": {text!r}}}]
+linked = {{"referenceName": "warehouse", "type": "LinkedServiceReference"}}
+script = {{"name": "Look", "type": "Script", "linkedServiceName": linked, "typeProperties": {{"scripts": scripts}}}}
+call("PUT", "pipelines/look", {{"properties": {{"activities": [script]}}}})
+span = {{"lastUpdatedAfter": "2000-01-01T00:00:00Z", "lastUpdatedBefore": "2100-01-01T00:00:00Z"}}
+name = run("look", {{}})
+(activity,) = call("POST", f"pipelineruns/{{name}}/queryActivityruns", span)["value"]
+answer = activity["output"]["resultSets"][0].get("rows", [])
+"""
+)
 
 
 class Trial:
@@ -50,6 +82,15 @@ class Trial:
 
     def look(self, code: str, **options: str) -> Any:
         return self.cloud.look(code, self.outputs, **options)
+
+    def score(self) -> None:
+        """Runs the pipeline of both hours."""
+        starts = [self.day, self.day + timedelta(hours=1)]
+        windows = [{"windowStart": f"{at:{TIME}}", "windowEnd": f"{at + timedelta(hours=1):{TIME}}"} for at in starts]
+        self.look(SCORE.format(windows=windows))
+
+    def sql(self, text: str) -> list[dict[str, Any]]:
+        return self.look(SQL.format(text=text))
 
     def now(self) -> datetime:
         return datetime.fromisoformat(lifecycle.ask(self.cloud.state, "/clock")["now"])
