@@ -129,3 +129,46 @@ def test_an_error_found_by_the_fast_way_is_told_as_by_the_stages(tmp_path: Path)
     path.write_text('{"x": 1}\n{"x": "high"}\n')
     with pytest.raises(StreamError, match="CAST cannot make a bigint of nvarchar"):
         run_all("SELECT CAST(x AS bigint) AS x FROM i", {"i": path})
+
+
+@pytest.mark.parametrize("text", ["COUNT(*) AS n", "COUNT(x) AS n, AVG(x) AS a", "COUNT(y) AS n"])
+@pytest.mark.parametrize("value", ["-Infinity", "18446744073709551615", "9223372036854775808", "Infinity", "NaN"])
+def test_an_event_with_what_is_no_number_is_malformed_whether_its_field_is_read_or_not(
+    value: str, text: str, tmp_path: Path
+) -> None:
+    path = tmp_path / "i.jsonl"
+    path.write_text(f'{{"x": 1, "y": 1}}\n{{"x": {value}, "y": 2}}\n' + '{"x": 3, "y": 3}\n' * 20_000)
+    result = run_all(f"SELECT {text}, MAX(y) AS m FROM i GROUP BY TumblingWindow(s, 1)", {"i": path})
+    assert (result.outputs["output"][0]["n"], result.metrics["DeserializationError"]) == (20_001, 1)
+
+
+@pytest.mark.parametrize(
+    "value", ['"NaN -9223372036854775809"', "-9223372036854775807", "0.12345678901234567890123", "1767225600000000000"]
+)
+def test_numbers_that_look_odd_but_are_not_stay_with_the_fast_way(value: str, tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    path.write_text(f'{{"x": 1, "y": {value}}}\n' * 3)
+    fast = run_fast(
+        compile_query("SELECT AVG(x) AS a FROM i GROUP BY TumblingWindow(s, 1)"), {"i": [path]}, timeless, fetch
+    )
+    assert fast is not None
+    assert (fast.outputs["output"], fast.counts["i"]["InputEvents"]) == ([{"a": 1.0}], 3)
+
+
+@pytest.mark.parametrize("ends", ["\n", "\n\n", "\r\n", "\n "])
+def test_lines_and_bytes_are_counted_as_by_the_stages(ends: str, tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    lines = [json.dumps({"x": "a" * (number * 37 % 5000)}) for number in range(200)]
+    path.write_bytes(ends.join(lines).encode())
+    compiled = compile_query("SELECT COUNT(x) AS n FROM i GROUP BY TumblingWindow(s, 1)")
+    fast, slow = run_fast(compiled, {"i": [path]}, timeless, fetch), run_stages(compiled, {"i": [path]})
+    assert fast is not None
+    assert fast.counts["i"] == {name: slow.metrics[name] for name in fast.counts["i"]}
+
+
+def test_a_line_longer_than_any_event_of_a_hub_is_read_too(tmp_path: Path) -> None:
+    path = tmp_path / "i.jsonl"
+    path.write_text('{"x": 1}\n' + json.dumps({"x": 2, "y": "a" * 3_000_000}) + "\n")
+    assert run_all("SELECT SUM(x) AS s FROM i GROUP BY TumblingWindow(s, 1)", {"i": path}).outputs["output"] == [
+        {"s": 3}
+    ]

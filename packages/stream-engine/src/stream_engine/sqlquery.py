@@ -7,6 +7,7 @@ and the inner JOIN of two streams. `NotInSql` for anything else; the engine's ow
 # ruff: noqa: S608 - the SQL is made of the query's quoted names and runs in a database of its own
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -16,7 +17,7 @@ from .sqllag import lagged
 from .sqlsource import Files
 from .sqltables import FileTable, SqlColumns, StepTable, Table, join_tables
 from .sqltext import NotInSql, Sql, cast_sql, name
-from .syntax import Expression, Query, Script, Select, Source, Star, Union, walk
+from .syntax import Column, Expression, Query, Script, Select, Source, Star, Union, walk
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -77,12 +78,17 @@ class Translation:
         if files is None or source.over is not None:
             raise NotInSql("substreams, reference data")
         table = FileTable(
-            alias=source.alias, files=replace(files, fields={}), strict=self._strict, filtered=self._filtered
+            alias=source.alias,
+            files=replace(files, fields={}, asked=Counter(), texts=set()),
+            strict=self._strict,
+            filtered=self._filtered,
         )
         table.time = str(self._arrival)
         if source.timestamp is not None:
             compiled = SqlExpressions(field=table.field).compile(source.timestamp)
             table.time = f"epoch_us({cast_sql(compiled, 'datetime', safe=True).text})"
+            if isinstance(source.timestamp, Column):
+                table.stamp = source.timestamp.parts[-1].lower()
         self.reads.append(Read(files=table.files, time=table.time))
         return table
 

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,18 +12,25 @@ from pathlib import Path
 from .events import Undeserializable, records
 from .sqltext import NotInSql, Sql, name, stop, text_literal
 
-_chunk = 1 << 20
 _sampled = 200
+# DuckDB's buffers are as large as twice the longest line: no event of a hub is longer than this.
+_longest = 1 << 20
 
 
 @dataclass(kw_only=True)
 class Files:
-    """The files of one input. `spellings` are the field names of the first lines, by their lower case."""
+    """The files of one input. `spellings` are the field names of the first lines, by their lower case.
+
+    `asked` counts how often the query names a field; one of `texts` is read as its text, which is quicker: a number
+    and a text of the same digits are then the same.
+    """
 
     alias: str
     paths: Sequence[Path]
     spellings: dict[str, set[str]]
     fields: dict[str, str] = field(default_factory=dict)
+    asked: Counter[str] = field(default_factory=Counter)
+    texts: set[str] = field(default_factory=set)
 
     def column(self, wanted: str) -> Sql:
         """A field as JSON text, entered among those read. Raises NotInSql when it is spelled in several ways."""
@@ -30,13 +38,16 @@ class Files:
         if len(found) > 1:
             raise NotInSql(f"{wanted} is spelled in several ways")
         self.fields[wanted.lower()] = next(iter(found))
+        self.asked[wanted.lower()] += 1
         return Sql(text=name(self.fields[wanted.lower()]), type="json")
 
     def raw(self) -> str:
         """The fields that are read, as JSON text; a line that is no object gives NULL everywhere."""
         paths = ", ".join(text_literal(str(path)) for path in self.paths)
-        columns = ", ".join(f"{text_literal(each)}: 'JSON'" for each in self.fields.values())
-        read = f"read_json([{paths}], format='newline_delimited', ignore_errors=true, columns={{{columns}}})"
+        kinds = {each: "VARCHAR" if folded in self.texts else "JSON" for folded, each in self.fields.items()}
+        columns = ", ".join(f"{text_literal(each)}: '{kind}'" for each, kind in kinds.items())
+        options = f"format='newline_delimited', ignore_errors=true, maximum_object_size={_longest}"
+        read = f"read_json([{paths}], {options}, columns={{{columns}}})"
         listed = ", ".join(f"{name(each)}::VARCHAR AS {name(each)}" for each in self.fields.values())
         return f"SELECT {listed} FROM {read}"
 
@@ -114,32 +125,3 @@ def malformed(lines: Sequence[str], files: Files) -> int:
             if each.lower() == "eventenqueuedutctime" or (wanted is not None and wanted != each):
                 raise NotInSql(f"{each} is spelled in several ways")
     return count
-
-
-def count_lines(path: Path) -> tuple[int, int]:
-    """The lines of a file that are not blank, and their bytes without line ends."""
-    try:
-        import numpy
-    except ImportError:
-        return _count_slowly(path)
-    ends = size = 0
-    last = 10
-    with path.open("rb") as file:
-        while chunk := file.read(_chunk):
-            codes = numpy.frombuffer(chunk, numpy.uint8)
-            found = numpy.flatnonzero(codes == 10)
-            starts = codes[found[:-1] + 1] if found.size and found[-1] == len(chunk) - 1 else codes[found + 1]
-            # White space at the start of a line may be all of it; so may be the CR before a line's end.
-            if (starts <= 32).any() or (last == 10 and chunk[0] <= 32) or b"\r" in chunk:
-                return _count_slowly(path)
-            ends, size, last = ends + int(found.size), size + len(chunk), chunk[-1]
-    return ends + (last != 10), size - ends
-
-
-def _count_slowly(path: Path) -> tuple[int, int]:
-    lines = size = 0
-    with path.open("rb") as file:
-        for line in file:
-            if line.strip():
-                lines, size = lines + 1, size + len(line.rstrip(b"\r\n"))
-    return lines, size

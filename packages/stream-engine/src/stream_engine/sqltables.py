@@ -10,7 +10,7 @@ from .bounds import terms, time_bound
 from .scope import Relation, Scope
 from .sqlexpressions import SqlExpressions
 from .sqlsource import Files
-from .sqltext import NotInSql, Sql, key, name, stop
+from .sqltext import NotInSql, Sql, key, moment, name, stop
 from .syntax import Binary, Column, Expression, Join, walk
 
 # By lower-case name: the name as written and its type.
@@ -58,13 +58,14 @@ class StepTable:
 
 @dataclass(kw_only=True)
 class FileTable:
-    """An input; `time` is the SQL of an event's time. See `Files` for `strict`."""
+    """An input; `time` is the SQL of an event's time, `stamp` its field, if it is one. See `Files` for `strict`."""
 
     alias: str
     files: Files
     strict: bool
     filtered: bool
     time: str = ""
+    stamp: str = ""
     columns: None = None
 
     def field(self, column: Column) -> Sql:
@@ -74,10 +75,17 @@ class FileTable:
         if not self.files.fields:
             raise NotInSql("an input of which no field is read")
         if self.strict:
-            time = f"COALESCE({self.time}, {stop('bigint', 'no time')})"
+            time = f"COALESCE({self._quick_time()}, {stop('bigint', 'no time')})"
             return f"SELECT *, {time} AS __time FROM ({self.files.strict(filtered=self.filtered)})"
         rows = self.files.objects() if self.time.isdigit() else self.files.raw()
         return f"SELECT * FROM (SELECT *, {self.time} AS __time FROM ({rows})) WHERE __time IS NOT NULL"
+
+    def _quick_time(self) -> str:
+        """The time; from plain text when nothing else asks for the field: no number looks like a datetime."""
+        if self.files.asked[self.stamp] != 1:
+            return self.time
+        self.files.texts.add(self.stamp)
+        return f"epoch_us({moment(name(self.files.fields[self.stamp]))})"
 
 
 @dataclass(kw_only=True)
@@ -120,6 +128,7 @@ class JoinTable:
         if left.files.alias != right.files.alias or left.time != right.time:
             return left.text(), right.text(), ""
         left.files.fields.update(right.files.fields)
+        left.files.asked.update(right.files.asked)
         return "SELECT * FROM __both", "SELECT * FROM __both", f"WITH __both AS MATERIALIZED ({left.text()}) "
 
 

@@ -42,6 +42,9 @@ duck_types = {
 }
 
 
+_exact = 2**53
+
+
 def text_literal(value: str) -> str:
     return "'" + value.replace("'", "''") + "'"
 
@@ -70,8 +73,9 @@ def number(value: Sql) -> Sql:
     """A value in arithmetic and numeric aggregates."""
     if value.type == "json":
         v = value.text
+        # Beyond this, a DOUBLE does not hold every integer; NaN and Infinity are beyond it too.
         parsed = f"TRY_CAST({v} AS DOUBLE)"
-        quick = f"CASE WHEN {v} >= ':' THEN NULL WHEN strlen({v}) <= 16 OR contains({v}, '.') THEN {parsed} END"
+        quick = f"CASE WHEN abs({parsed}) <= {_exact} THEN {parsed} END"
         return Sql(text=f"COALESCE({quick}, CASE WHEN {v} IS NOT NULL THEN asa_number({v}) END)", type="number")
     if value.type in ("bigint", "float", "number"):
         return value
@@ -99,26 +103,33 @@ def cast_sql(value: Sql, target: str, *, safe: bool) -> Sql:
     return Sql(text=found, type=target)
 
 
-# The spellings of a datetime that DuckDB reads itself, by the length of their JSON text: none other has it.
+# The spellings of a datetime that DuckDB reads itself, by their length: none other has it.
 _formats = {
-    29: '"%Y-%m-%dT%H:%M:%S.%fZ"',
-    26: '"%Y-%m-%dT%H:%M:%S.%gZ"',
-    22: '"%Y-%m-%dT%H:%M:%SZ"',
-    27: '"%Y-%m-%dT%H:%M:%S+00:00"',
-    34: '"%Y-%m-%dT%H:%M:%S.%f+00:00"',
+    27: "%Y-%m-%dT%H:%M:%S.%fZ",
+    24: "%Y-%m-%dT%H:%M:%S.%gZ",
+    20: "%Y-%m-%dT%H:%M:%SZ",
+    25: "%Y-%m-%dT%H:%M:%S+00:00",
+    32: "%Y-%m-%dT%H:%M:%S.%f+00:00",
 }
+
+
+def moment(v: str, quote: str = "") -> str:
+    """A datetime in one of its common spellings, between quotes if it is JSON; NULL for any other text."""
+    spellings = " ".join(
+        f"WHEN {size + 2 * len(quote)} THEN try_strptime({v}, '{quote}{form}{quote}')"
+        for size, form in _formats.items()
+    )
+    return f"CASE strlen({v}) {spellings} END"
 
 
 def _from_json(v: str, target: str, safe: bool) -> str:
     quick = {
-        "float": f"CASE WHEN {v} < ':' AND (strlen({v}) <= 18 OR contains({v}, '.')) THEN TRY_CAST({v} AS DOUBLE) END",
+        "float": f"CASE WHEN isfinite(TRY_CAST({v} AS DOUBLE)) THEN TRY_CAST({v} AS DOUBLE) END",
         "bigint": f"CASE WHEN strlen({v}) <= 18 AND NOT contains({v}, '.') AND {v} < ':' AND {v} >= '-'"
         f" THEN TRY_CAST({v} AS BIGINT) END",
         "nvarchar(max)": f"""CASE WHEN starts_with({v}, '"') AND NOT contains({v}, '\\')"""
         f" THEN substring({v}, 2, length({v}) - 2) END",
-        "datetime": f"CASE strlen({v}) "
-        + " ".join(f"WHEN {size} THEN try_strptime({v}, '{form}')" for size, form in _formats.items())
-        + " END",
+        "datetime": moment(v, '"'),
     }[target]
     slow = f"asa_{'try' if safe else 'cast'}_{_short[target]}({v})"
     return f"COALESCE({quick}, CASE WHEN {v} IS NOT NULL THEN {slow} END)"
@@ -149,7 +160,7 @@ def _key(text: str) -> str:
 
 def _number(text: str) -> float:
     value = load_json(text)
-    if isinstance(value, (int, float)) and abs(value) <= 2**53:
+    if isinstance(value, float) or (isinstance(value, int) and abs(value) <= _exact):
         return float(value)
     raise Unconvertible(type_of(value))
 
