@@ -46,7 +46,7 @@ class IsFirst:
     """ISFIRST: 1 for the first row of each aligned interval, else 0."""
 
     def __init__(self, over: Bounded) -> None:
-        self._over = over
+        self._over, self.limit = over, over.limit
         self._window = Window(kind="tumbling", size=over.limit, hop=over.limit)
         self.state: Any = [None, set()]
 
@@ -74,6 +74,7 @@ class History:
         self, over: Bounded, entry: Evaluate, look: Callable[..., Value], keep: int | None, *, late: bool
     ) -> None:
         self._over, self._entry, self._look = over, entry, look
+        self.limit = over.limit
         self._keep, self._late = keep, late
         self.state: Any = [{}, -(2**63)]
 
@@ -106,6 +107,7 @@ class Analytics(Stage):
     def __init__(self, functions: list[IsFirst | History]) -> None:
         super().__init__()
         self._functions = functions
+        self.span = max((function.limit for function in functions), default=0)
 
     def push(self, frame: Frame) -> None:
         row = Frame(frame.records, frame.time, frame.times)

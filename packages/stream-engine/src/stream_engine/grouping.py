@@ -37,6 +37,7 @@ class WindowGrouping(Stage):
         super().__init__()
         self._grouped = grouped
         self._windows = windows
+        self.span = max(window.size for window in windows)
         self._open: dict[tuple[int, int], Groups] = {}
         self._earliest = 2**63
 

@@ -61,6 +61,7 @@ class StreamJoin(Merge):
     def __init__(self, matching: Matching, bounds: Bounds) -> None:
         super().__init__(2)
         self._matching, self._bounds = matching, bounds
+        self.span = max(abs(bounds.least), abs(bounds.most)) + bounds.span
         # Kept rows of each side by key, in order of time; a left row carries whether it has found a partner.
         self._left: dict[Key, list[list[Any]]] = {}
         self._right: dict[Key, list[Frame]] = {}

@@ -16,6 +16,10 @@ class Port(Stage):
         super().__init__()
         self._merge, self._number = merge, number
 
+    @property
+    def lookback(self) -> int:
+        return self._merge.lookback
+
     def push(self, frame: Frame) -> None:
         self._merge.take(self._number, frame)
 

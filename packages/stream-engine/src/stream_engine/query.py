@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
 from .errors import QueryError, Refused
 from .javascript import Script as Function
@@ -38,6 +39,11 @@ class Query:
 
     `inputs` are the streams it reads, `references` its reference data (joined without DATEDIFF). `outputs` holds no
     columns for an output of SELECT *: only the data knows them.
+
+    `lookback` is by how much a job that starts anew must read events that arrived before its start, so that every row
+    stamped from then on is what it would have been: the longest chain of windows, and five minutes for early events.
+    Sessions are the exception: where the maximum duration cuts one depends on where it began, so within an unbroken
+    run of events only a job that kept its state cuts at the same moments.
     """
 
     text: str
@@ -47,6 +53,7 @@ class Query:
     references: tuple[str, ...]
     outputs: dict[str, tuple[OutputColumn, ...]]
     functions: Mapping[str, Function]
+    lookback: timedelta
 
     def graph(self, settings: Settings) -> Graph:
         """A fresh graph of stages for one run."""
@@ -74,6 +81,7 @@ def compile_query(text: str, *, name: str = "query", functions: Given | None = N
         references=tuple(graph.references),
         outputs=outputs,
         functions=loaded,
+        lookback=timedelta(microseconds=max((reader.lookback for reader in graph.readers), default=0)),
     )
 
 

@@ -36,6 +36,7 @@ class SessionGrouping(Stage):
         super().__init__()
         self._grouped = grouped
         self._window = window
+        self.span = 2 * window.hop
         self._partition = partition
         self._sessions: dict[tuple[Value, ...], _Session] = {}
         self._earliest = 2**63

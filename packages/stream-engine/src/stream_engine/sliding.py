@@ -24,6 +24,7 @@ class SlidingGrouping(Stage):
         super().__init__()
         self._grouped = grouped
         self._window = window
+        self.span = window.size
         # By key: the key's values, and (time, arguments) of each row in the window.
         self._rows: dict[tuple[Value, ...], tuple[tuple[Value, ...], list[tuple[int, list[Value]]]]] = {}
         self._changes: list[tuple[int, int, tuple[Value, ...]]] = []

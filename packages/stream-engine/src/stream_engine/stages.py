@@ -25,11 +25,19 @@ class Row(dict[str, Value]):
 class Stage:
     """`push` takes a row whose time is not before the last one's nor before the last `progress`.
 
-    `progress(time)` promises that no row before `time` will come; equal times may. `state` is plain data.
+    `progress(time)` promises that no row before `time` will come; equal times may. `state` is plain data. A row that
+    leaves depends on no row that came more than `span` microseconds before it.
     """
+
+    span = 0
 
     def __init__(self) -> None:
         self._targets: list[Stage] = []
+
+    @property
+    def lookback(self) -> int:
+        """By how many microseconds what this stage takes can be before the row of an output that depends on it."""
+        return self.span + max((target.lookback for target in self._targets), default=0)
 
     def then(self, target: T) -> T:
         self._targets.append(target)

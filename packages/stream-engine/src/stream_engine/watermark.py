@@ -84,6 +84,11 @@ class Reader(Stage):
         self._waiting: list[tuple[int, int, int, Record]] = []
 
     @property
+    def lookback(self) -> int:
+        """By how many microseconds an event's arrival can be before the row of an output that depends on it."""
+        return super().lookback + (_early if self.timed else 0)
+
+    @property
     def watermark(self) -> int:
         """The earliest time, in microseconds, that an event may still get."""
         return max(self._released, min(self._marks.values()))
