@@ -226,6 +226,35 @@ def test_random_cases_give_what_the_definitions_say(first: int) -> None:
         check(seed)
 
 
+def check_at_rest(seed: int) -> None:
+    """One random case over data at rest, in order of its time whatever order it has. Raises AssertionError."""
+    rng = random.Random(seed)
+    text, expect = rng.choice((window_case, join_case, analytic_case, step_case))(rng)
+    query = compile_query(text, functions=functions)
+    events = {alias: random_events(rng, alias) * rng.choice((1, 1, 3)) for alias in query.inputs}
+    bodies = {alias: [dict(message(event).body) for event in found] for alias, found in events.items()}  # type: ignore[arg-type]
+    streams: dict[str, Stream] = {}
+    for alias, found in events.items():
+        timed = [(event["time"], {**event}) for event in found if event["time"] is not None]
+        streams[alias] = sorted(timed, key=lambda each: each[0])
+    try:
+        same_rows(run(query, bodies).outputs["output"], expect(streams))
+    except AssertionError as error:
+        raise AssertionError(f"seed {seed}: at rest\n{text}\n{error}") from None
+
+
+def test_data_at_rest_gives_the_same_whether_memory_holds_it_or_not(monkeypatch: pytest.MonkeyPatch) -> None:
+    for seed in range(200):
+        check_at_rest(seed)
+    for name, few in (("_most", 3), ("_block", 2), ("_ahead", 2)):
+        monkeypatch.setattr(f"stream_engine.spilling.{name}", few)
+    monkeypatch.setattr(sys.modules["stream_engine.run"], "_piece", 2)
+    for seed in range(400):
+        check_at_rest(seed)
+    for seed in range(5000, 5100):
+        check(seed)
+
+
 def check_restart(seed: int) -> bool:
     """A job that starts anew reads `lookback` of the log before its start, and misses and doubles no row after it.
 

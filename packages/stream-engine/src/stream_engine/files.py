@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from .fast import copy_lines, run_fast
-from .query import compile_query
-from .run import Reference, check, run_stages, tell, timeless
+from .job import StreamJob
+from .query import Query, compile_query
+from .run import Reference, check, feed, tell, timeless
 from .stages import Row
 from .userdefined import Given
 from .values import as_text
@@ -65,9 +67,8 @@ def run_files(
             counts: dict[str, int] = fast.outputs
             by_input, metrics = tell(query, fast.counts, sum(counts.values()))
         else:
-            result = run_stages(query, files, policy=policy, reference=reference)
-            counts = {name: _write(partial(output_dir, name), rows) for name, rows in result.outputs.items()}
-            by_input, metrics = result.metrics_by_input, result.metrics
+            job, counts = _through_stages(query, files, output_dir, policy, reference)
+            by_input, metrics = job.metrics_by_input, job.metrics
         outputs = {name: OutputFile(path=output_dir / f"{name}.jsonl", rows=count) for name, count in counts.items()}
         for name, output in outputs.items():
             os.replace(partial(output_dir, name), output.path)
@@ -82,13 +83,23 @@ def partial(folder: Path, name: str) -> Path:
     return folder / f".{name}.jsonl.partial"
 
 
-def _write(path: Path, rows: Iterable[Row]) -> int:
-    count = 0
-    with path.open("w", encoding="utf-8", newline="\n") as file:
-        for row in rows:
-            file.write(json_line(row))
-            count += 1
-    return count
+def _through_stages(
+    query: Query, files: Mapping[str, list[Path]], folder: Path, policy: TimePolicy | None, reference: Reference | None
+) -> tuple[StreamJob, dict[str, int]]:
+    """Write each output's rows as they become final; the job, and the number of rows of each output."""
+    counts = dict.fromkeys(query.outputs, 0)
+    with ExitStack() as stack:
+        paths = {name: partial(folder, name) for name in query.outputs}
+        written = {
+            name: stack.enter_context(path.open("w", encoding="utf-8", newline="\n")) for name, path in paths.items()
+        }
+
+        def take(name: str, rows: list[Row]) -> None:
+            counts[name] += len(rows)
+            written[name].writelines(map(json_line, rows))
+
+        job = feed(query, files, take, policy=policy, reference=reference)
+    return job, counts
 
 
 def json_line(row: Mapping[str, Any]) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,7 +12,7 @@ from .events import Event, Undeserializable, arrived, records
 from .frame import Record
 from .planner import Settings
 from .query import Query, compile_query
-from .stages import Row
+from .stages import Row, forever
 from .userdefined import Given
 from .values import from_micros, to_micros
 from .watermark import TimePolicy, always
@@ -82,14 +82,20 @@ class StreamJob:
             reader.release()
         return self._take()
 
-    def rest(self, alias: str, bodies: Iterable[bytes | str | Mapping[str, Any]], *, arrival: datetime) -> None:
-        """Take data at rest, which no time policy applies to; `arrival` is its time where there is no TIMESTAMP BY."""
+    def rest(self, alias: str, bodies: Iterable[bytes | str | Mapping[str, Any]], *, arrival: datetime) -> int:
+        """Take data at rest, which no time policy applies to; `arrival` is its time where there is no TIMESTAMP BY.
+
+        Gives the number of events taken.
+        """
         alias = self._alias(alias)
         readers = [reader for reader in self._graph.readers if reader.alias == alias]
+        taken = 0
         for body in bodies:
             for record in self._records(alias, body):
+                taken += 1
                 for reader in readers:
                     reader.accept_at_rest(record, to_micros(arrival))
+        return taken
 
     def _records(self, alias: str, body: bytes | str | Mapping[str, Any]) -> list[Record]:
         counts = self._counts[alias]
@@ -110,11 +116,28 @@ class StreamJob:
             reader.release()
         return self._take()
 
+    def drain(self) -> Iterator[Rows]:
+        """No event will follow: hand on what waits, inputs side by side in order of time, and close every window."""
+        readers, until = self._graph.readers, always
+        while until < forever:
+            until = min(reader.horizon() for reader in readers)
+            for reader in readers:
+                reader.finish(until)
+            yield self._take()
+
     def finish(self) -> Rows:
-        """No event will follow: close every window."""
+        """As `drain`, with all rows at once."""
+        rows: Rows = {name: [] for name in self._graph.outputs}
+        for piece in self.drain():
+            for name, found in piece.items():
+                rows[name] += found
+        return rows
+
+    def widen(self, partitions: int) -> None:
+        """The log turned out to have so many partitions."""
+        self._partitions = max(self._partitions, partitions)
         for reader in self._graph.readers:
-            reader.finish()
-        return self._take()
+            reader.widen(partitions)
 
     @property
     def watermark(self) -> datetime:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from .fast import fetch, run_fast
 from .formats import Body, read_events
 from .job import StreamJob, metric_names
 from .query import Query, compile_query
+from .spilling import Sorted
 from .stages import Row
 from .userdefined import Given
 from .values import Unconvertible, load_json, parse_datetime
@@ -22,6 +24,8 @@ from .watermark import TimePolicy
 timeless = datetime(2000, 1, 1, tzinfo=UTC)
 _begin = datetime(1, 1, 1, tzinfo=UTC)
 _by_input = metric_names[:-1]
+# So many events arrive at once.
+_piece = 1000
 Reference = Mapping[str, Sequence[Mapping[str, Any]]]
 
 
@@ -72,22 +76,60 @@ def run_stages(
     reference: Reference | None = None,
 ) -> Result:
     """As `run`, by the engine's own stages, whatever the data."""
-    given = {alias: [_arriving(event) for event in _bodies(events)] for alias, events in inputs.items()}
-    partitions = 1 + max((e.partition for events in given.values() for e in events if isinstance(e, Event)), default=0)
-    job = StreamJob(query, policy=policy, start=_begin, partitions=partitions, reference=reference)
     outputs: dict[str, list[Row]] = {name: [] for name in query.outputs}
-    for alias, events in given.items():
-        arriving = sorted((event for event in events if isinstance(event, Event)), key=_arrival)
-        at_rest = [event for event in events if not isinstance(event, Event)]
-        # A body that nothing can be read of stands on no side.
-        if arriving and any(isinstance(event, Mapping) for event in at_rest):
-            message = f"input {alias!r}: {len(arriving)} of {len(events)} events have an arrival time: all or none must"
-            raise ValueError(message)
-        if arriving:
-            _extend(outputs, job.push(alias, arriving))
-        job.rest(alias, at_rest, arrival=timeless)
-    _extend(outputs, job.finish())
+
+    def take(name: str, rows: list[Row]) -> None:
+        outputs[name] += rows
+
+    job = feed(query, inputs, take, policy=policy, reference=reference)
     return Result(outputs=outputs, metrics=job.metrics, metrics_by_input=job.metrics_by_input)
+
+
+def feed(
+    query: Query,
+    inputs: Mapping[str, Path | Iterable[Body | Path]],
+    take: Callable[[str, list[Row]], None],
+    *,
+    policy: TimePolicy | None = None,
+    reference: Reference | None = None,
+) -> StreamJob:
+    """As `run_stages`, but `take` gets the rows of each output in pieces, and memory holds open windows only.
+
+    Events are first put in order, on disk if they are many. Gives the job, for its metrics.
+    """
+    job = StreamJob(query, policy=policy, start=_begin, reference=reference)
+    log = Sorted()
+    for alias, events in inputs.items():
+        _split(alias, events, job, log)
+    waiting = log.take()
+    while piece := list(islice(waiting, _piece)):
+        for alias in inputs:
+            _hand(take, job.push(alias, [entry[-1] for entry in piece if entry[-2] == alias]))
+        _hand(take, job.advance(piece[-1][-1].enqueued))
+    for rows in job.drain():
+        _hand(take, rows)
+    return job
+
+
+def _split(alias: str, events: Path | Iterable[Body | Path], job: StreamJob, log: Sorted) -> None:
+    """Events of an input that have an arrival time go to the log, all others to the job at once. Raises ValueError."""
+    arrived, partitions = 0, 1
+
+    def resting() -> Iterator[bytes | str | Mapping[str, Any]]:
+        nonlocal arrived, partitions
+        for number, body in enumerate(_bodies(events)):
+            event = _arriving(body)
+            if isinstance(event, Event):
+                arrived, partitions = arrived + 1, max(partitions, event.partition + 1)
+                log.add((event.enqueued, event.partition, event.sequence or 0, number, alias, event))
+            else:
+                yield event
+
+    rested = job.rest(alias, resting(), arrival=timeless)
+    if arrived and rested:
+        message = f"input {alias!r}: {arrived} of {arrived + rested} events have an arrival time: all or none must"
+        raise ValueError(message)
+    job.widen(partitions)
 
 
 def tell(
@@ -158,10 +200,6 @@ def _names_arrival(body: bytes | str) -> bool:
     return b"EventEnqueuedUtcTime" in body if isinstance(body, bytes) else "EventEnqueuedUtcTime" in body
 
 
-def _arrival(event: Event) -> tuple[datetime, int, int]:
-    return event.enqueued, event.partition, event.sequence or 0
-
-
-def _extend(outputs: dict[str, list[Row]], rows: Mapping[str, list[Row]]) -> None:
+def _hand(take: Callable[[str, list[Row]], None], rows: Mapping[str, list[Row]]) -> None:
     for name, found in rows.items():
-        outputs[name] += found
+        take(name, found)

@@ -23,6 +23,7 @@ from typing import Any, Literal
 from .aggregates import hashable
 from .frame import Frame, Record
 from .scope import Evaluate
+from .spilling import Sorted
 from .stages import Stage, forever
 from .values import Unconvertible, parse_datetime, to_micros
 
@@ -82,6 +83,7 @@ class Reader(Stage):
         self._released = always
         self._taken = 0
         self._waiting: list[tuple[int, int, int, Record]] = []
+        self._rest: Sorted | None = None
 
     @property
     def lookback(self) -> int:
@@ -105,7 +107,14 @@ class Reader(Stage):
         """Take a record of data at rest: it is ordered by its time, and no policy applies."""
         found = self._read(record, arrival)
         if found is not None:
-            self._wait(found[0], 0, found[1])
+            self._taken += 1
+            self._rest = self._rest or Sorted()
+            self._rest.add((found[0], self._taken, found[1]))
+
+    def widen(self, partitions: int) -> None:
+        """The log has at least so many partitions."""
+        for partition in range(partitions):
+            self._marks.setdefault(partition, self._released)
 
     def _read(self, record: Record, arrival: int) -> tuple[int, Record] | None:
         """The time an event claims and its record as declared; None, and counted, when they do not convert."""
@@ -172,12 +181,19 @@ class Reader(Stage):
         """Hand on every event whose time all partitions have passed."""
         self._hand_on(self.watermark)
 
-    def finish(self) -> None:
-        """No event will follow: hand on everything and close every window."""
-        self._hand_on(forever)
+    def horizon(self) -> int:
+        """A time up to which data at rest can be handed on in little memory."""
+        return forever if self._rest is None else self._rest.horizon()
+
+    def finish(self, until: int = forever) -> None:
+        """No event before `until` will follow: hand on all that are, and close their windows."""
+        self._hand_on(until)
 
     def _hand_on(self, until: int) -> None:
         waiting = self._waiting
+        if self._rest is not None:
+            for time, _, record in self._rest.take(until):
+                self.emit(Frame((record,), time))
         while waiting and waiting[0][0] < until:
             time, _, _, record = heapq.heappop(waiting)
             self.emit(Frame((record,), time))
@@ -187,6 +203,8 @@ class Reader(Stage):
 
     @property
     def state(self) -> Any:
+        if self._rest is not None:
+            raise ValueError("a job over data at rest keeps no state: run it again")
         waiting = [(*entry[:3], dict(entry[3]), entry[3].metadata) for entry in self._waiting]
         return [self.counts, self._marks, self._keys, self._released, self._taken, waiting]
 
