@@ -34,10 +34,12 @@ def child_environment(
         for name, value in user.items()
         if not name.startswith(DROPPED_PREFIXES) and name not in DROPPED and name.lower() not in PROXIES
     }
+    outer = user.get("AZURE_SANDBOX_STATE", "")  # two sandboxes' `pulumi` would call each other for ever
+    path = [part for part in kept.get("PATH", os.defpath).split(os.pathsep) if part != os.path.join(outer, "bin")]
     proxy, control = f"http://127.0.0.1:{server['proxy']}", f"http://127.0.0.1:{server['control']}"
     bundle = str(state / "certificates" / "bundle.pem")
     return kept | {
-        "PATH": os.pathsep.join([str(state / "bin"), kept.get("PATH", os.defpath)]),
+        "PATH": os.pathsep.join([str(state / "bin"), *path]),
         "HTTP_PROXY": proxy,
         "HTTPS_PROXY": proxy,
         "NO_PROXY": "127.0.0.1,localhost",

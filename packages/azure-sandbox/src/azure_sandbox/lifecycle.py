@@ -16,6 +16,7 @@ from typing import Any
 from azure_sandbox import processes
 
 START = 30.0  # seconds before a start that says nothing counts as failed
+ANSWER = 600.0  # seconds that an answer may take: a jump of the clock passes through all that happens meanwhile
 
 
 class NotRunning(Exception):
@@ -43,10 +44,14 @@ def start(state: Path, *, clock: str | None = None, speed: float | None = None) 
 
 def _answering(state: Path) -> dict[str, Any] | None:
     """The running server once it answers; None when there is none, or when it was dying."""
+    until = time.monotonic() + START
     while found := running(state):
-        with contextlib.suppress(OSError):
-            ask(state, "/health")
+        with contextlib.suppress(OSError, NotRunning):
+            ask(state, "/health", patience=5)
             return found
+        if time.monotonic() > until:
+            message = f"process {found['pid']} serves {state} and has not answered for {START:g} s: end it, start again"
+            raise NotRunning(message)
         time.sleep(0.05)
     return None
 
@@ -96,8 +101,9 @@ def reset(state: Path) -> None:
     shutil.rmtree(state)
 
 
-def ask(state: Path, path: str, body: dict[str, Any] | None = None) -> Any:
-    """GET, or POST with a body, to the running server's control interface; ValueError in its words when it refuses."""
+def ask(state: Path, path: str, body: dict[str, Any] | None = None, *, patience: float = ANSWER) -> Any:
+    """GET, or POST with a body, to the running server's control interface; ValueError in its words when it refuses,
+    NotRunning when nothing came for `patience` seconds."""
     found = running(state)
     if found is None:
         message = f"no sandbox runs in {state}; start it with `azure-sandbox up`"
@@ -108,8 +114,11 @@ def ask(state: Path, path: str, body: dict[str, Any] | None = None) -> Any:
         request.add_header("x-sandbox-key", (state / "keys" / "control").read_text())
     opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
     try:
-        with opener.open(request, timeout=600) as answer:
+        with opener.open(request, timeout=patience) as answer:
             return json.load(answer)
+    except TimeoutError:
+        message = f"the sandbox in {state} has not answered {path} within {patience:g} s; see {state / 'server.log'}"
+        raise NotRunning(message) from None
     except urllib.error.HTTPError as error:
         with error:
             text = error.read().decode(errors="replace")

@@ -31,24 +31,26 @@ COMMAND = (
 
 
 @pytest.fixture(scope="module")
-def made(conduct: Conduct) -> Workspace:
-    workspace = Workspace(conduct.world)
-    reader = conduct.world.identity("deployer")["objectId"]
-    logs = f"{workspace.account}/blobServices/default/containers/azureml"
-    conduct.world.grant(logs, "Storage Blob Data Reader", reader)
-    workspace.grant()
-    workspace.fill()
-    workspace.write("assets", "train/train.py", TRAIN.encode())
-    url = "https://learningacc1.blob.core.windows.net/assets/train"
-    conduct.world.put(f"{workspace.path}/codes/train/versions/1", {"properties": {"codeUri": url}})
+def made(conducted: Conduct) -> Workspace:
+    world = conducted.world
+    with world.inside():
+        workspace = Workspace(world)
+        reader = world.identity("deployer")["objectId"]
+        logs = f"{workspace.account}/blobServices/default/containers/azureml"
+        world.grant(logs, "Storage Blob Data Reader", reader)
+        workspace.grant()
+        workspace.fill()
+        workspace.write("assets", "train/train.py", TRAIN.encode())
+        url = "https://learningacc1.blob.core.windows.net/assets/train"
+        world.put(f"{workspace.path}/codes/train/versions/1", {"properties": {"codeUri": url}})
     return workspace
 
 
 @pytest.fixture
-def workspace(made: Workspace) -> Iterator[Workspace]:
-    made.world.clock(speed=400)
+def workspace(made: Workspace, conduct: Conduct) -> Iterator[Workspace]:
+    conduct.world.clock(speed=400)
     yield made
-    made.world.clock(speed=0)
+    conduct.world.clock(speed=0)
 
 
 def job(workspace: Workspace, **more: Any) -> dict[str, Any]:
@@ -127,11 +129,11 @@ def test_a_running_command_is_cancelled(workspace: Workspace) -> None:
         ({"codeId": "/gone"}, "The codeId '/gone' could not be found"),
     ],
 )
-def test_what_a_command_cannot_be_is_refused(made: Workspace, change: dict[str, Any], told: str) -> None:
-    answer = made.world.arm("PUT", f"{made.path}/jobs/refused", {"properties": job(made) | change})
+def test_what_a_command_cannot_be_is_refused(workspace: Workspace, change: dict[str, Any], told: str) -> None:
+    answer = workspace.world.arm("PUT", f"{workspace.path}/jobs/refused", {"properties": job(workspace) | change})
     assert answer.status_code in (400, 404)
     assert told in answer.json()["error"]["message"]
-    assert made.world.arm("GET", f"{made.path}/jobs/refused").status_code == 404
+    assert workspace.world.arm("GET", f"{workspace.path}/jobs/refused").status_code == 404
 
 
 @pytest.mark.filterwarnings("ignore")  # of azure-ai-ml's own imports

@@ -3,6 +3,7 @@
 import os
 import signal
 import time
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -16,8 +17,8 @@ WINDOW = {
 @pytest.fixture(autouse=True)
 def whole_hour(conduct: Conduct) -> str:
     """The clock stands at the beginning of an hour, some time after the tests before."""
-    now = conduct.world.clock()
-    conduct.world.clock(to=f"{now[:11]}{int(now[11:13]) + 1:02}:00:00+00:00")
+    now = datetime.fromisoformat(conduct.world.clock())
+    conduct.world.clock(to=(now.replace(minute=0, second=0, microsecond=0) + timedelta(hours=1)).isoformat())
     return conduct.world.clock()[:13]
 
 

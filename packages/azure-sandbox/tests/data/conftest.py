@@ -1,6 +1,6 @@
 """One real sandbox for all tests: its own state folder, its clock standing still, real SDK clients as its users."""
 
-import os
+import contextlib
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -22,18 +22,15 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 
 @pytest.fixture
-def as_(running: World, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], World]:
+def as_(running: World) -> Iterator[Callable[[str], World]]:
     """From here on this process has the environment that `azure-sandbox run --as WHO` gives a command."""
+    with contextlib.ExitStack() as entered:
 
-    def become(who: str) -> World:
-        wanted = running.environment(who)
-        for name in set(os.environ) - set(wanted):
-            monkeypatch.delenv(name)
-        for name, value in wanted.items():
-            monkeypatch.setenv(name, value)
-        return running
+        def become(who: str) -> World:
+            entered.enter_context(running.inside(who))
+            return running
 
-    return become
+        yield become
 
 
 @pytest.fixture

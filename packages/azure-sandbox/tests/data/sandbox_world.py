@@ -1,9 +1,11 @@
 """A running sandbox as a test sees it: its controls, and Azure's Resource Manager as the deployer calls it."""
 
 import base64
+import contextlib
 import json
 import os
 import uuid
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -41,6 +43,18 @@ class World:
 
     def environment(self, who: str = "deployer") -> dict[str, str]:
         return child_environment(os.environ, state=self.state, server=self.server, identity=self.identity(who))
+
+    @contextlib.contextmanager
+    def inside(self, who: str = "deployer") -> Iterator[None]:
+        """This process has the environment that `azure-sandbox run --as WHO` gives a command, then its own again."""
+        before, wanted = dict(os.environ), self.environment(who)
+        os.environ.clear()
+        os.environ.update(wanted)
+        try:
+            yield
+        finally:
+            os.environ.clear()
+            os.environ.update(before)
 
     def clock(self, **move: Any) -> str:
         return lifecycle.ask(self.state, "/clock", move or None)["now"]

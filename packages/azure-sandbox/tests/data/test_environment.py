@@ -38,6 +38,13 @@ def test_nothing_that_leads_to_a_real_azure_leaks_in(theirs: str) -> None:
     assert found["HOME"] == "/home"
 
 
+def test_a_sandbox_inside_another_has_its_own_pulumi_alone() -> None:
+    outer = child_environment({"PATH": "/usr/bin"}, state=Path("/outer"), server=SERVER, identity=IDENTITY)
+    assert outer["PATH"] == "/outer/bin:/usr/bin"
+    inner = child_environment(outer, state=Path("/inner"), server=SERVER, identity=IDENTITY)
+    assert inner["PATH"] == "/inner/bin:/usr/bin"
+
+
 def test_pulumi_files_are_copies_and_all_else_is_linked(project: Path) -> None:
     copy = mirror(project, project / ".sandbox")
     assert copy == project / ".sandbox" / "project"

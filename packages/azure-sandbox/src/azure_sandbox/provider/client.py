@@ -12,6 +12,7 @@ import httpx
 
 AUDIENCE = "https://management.azure.com"
 TRIES = 6
+LIMIT = 3600.0  # seconds of provisioning, the longest that the SDK's resources wait in Azure unless told otherwise
 AGAIN = {408, 429, 500, 502, 503, 504}  # what Azure's own clients try again
 ENDED = {"succeeded", "failed", "canceled"}
 
@@ -49,7 +50,9 @@ class ResourceManagerClient:
         self._wait(answer)
         found = answer.json() if answer.content else None
         if _address(answer) or found is None or not _ended(found):
+            until = time.monotonic() + LIMIT
             while not _ended(found := self.get(path, version) or {}):
+                _limited(until, path)
                 time.sleep(0.1)
         state = (found.get("properties") or {}).get("provisioningState", "Succeeded")
         if str(state).lower() in ("failed", "canceled"):
@@ -102,7 +105,9 @@ class ResourceManagerClient:
     def _wait(self, answer: httpx.Response) -> None:
         """Follows Azure-AsyncOperation, else Location, to the end."""
         address, asynchronous = _address(answer), "azure-asyncoperation" in answer.headers
+        until = time.monotonic() + LIMIT
         while address:
+            _limited(until, address)
             time.sleep(_pause(answer, 0.2))
             answer = _checked(self._send("GET", self._here(address), None, None))
             if asynchronous:
@@ -121,6 +126,11 @@ class ResourceManagerClient:
 
     def _here(self, address: str) -> str:
         return self._base + address.removeprefix(AUDIENCE) if address.startswith(AUDIENCE) else address
+
+
+def _limited(until: float, place: str) -> None:
+    if time.monotonic() > until:
+        raise Refused(408, "OperationTimedOut", f"'{place}' has not ended within {LIMIT:g} s")
 
 
 def _address(answer: httpx.Response) -> str:
