@@ -171,3 +171,7 @@ def test_substreams_keep_their_own_order() -> None:
     result = run_all(query, {"i": events}, policy=policy)
     same_rows(result.outputs["output"], [{"d": "fast", "n": 1}, {"d": "slow", "n": 2}])
     assert result.metrics["DroppedOrAdjustedEvents"] == 1
+    tolerant = TimePolicy(late=timedelta(seconds=60), out_of_order=timedelta(seconds=2), action="Drop")
+    result = run_all(query, {"i": events}, policy=tolerant)
+    same_rows(result.outputs["output"], [{"d": "fast", "n": 1}, {"d": "slow", "n": 3}])
+    assert result.metrics["DroppedOrAdjustedEvents"] == 0

@@ -206,6 +206,25 @@ def test_a_state_of_another_query_is_refused() -> None:
         StreamJob.restore(counts, state)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [
+        "LAG(id) OVER (PARTITION BY id LIMIT DURATION(minute, 1))",
+        "ISFIRST(minute, 1) OVER (PARTITION BY id)",
+        "COUNT(*) OVER (PARTITION BY id LIMIT DURATION(minute, 1))",
+    ],
+)
+def test_memory_forgets_keys_that_are_not_seen_any_more(column: str) -> None:
+    job = StreamJob(f"SELECT {column} AS c FROM i TIMESTAMP BY t", start=midnight)
+    sizes = []
+    for minute in range(60):
+        moment = midnight + timedelta(minutes=minute)
+        body = json.dumps({"t": moment.isoformat(), "id": minute}).encode()
+        job.push("i", [Event(body=body, enqueued=moment)])
+        sizes.append(len(job.state()))
+    assert max(sizes) <= 2 * sizes[2]
+
+
 def test_memory_holds_open_windows_only() -> None:
     job = StreamJob(counts, start=midnight, policy=policy(5))
     sizes = []

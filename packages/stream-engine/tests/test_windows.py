@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from stream_engine import QueryError
 from stream_engine.testing import run
 
 midnight = datetime(2026, 1, 1, tzinfo=UTC)
@@ -53,6 +54,12 @@ def test_sessions_are_kept_apart_by_their_partition_only() -> None:
     assert rows("SessionWindow(second, 5, 60)", data, "d") == [(10, 2, "a"), (10, 1, "b"), (25, 1, "b")]
 
 
+def test_each_session_ends_on_its_own_whichever_ended_before() -> None:
+    data = [{**event, "d": d} for event, d in zip(events(0, 3, 4, 6, 8.5), "abccb", strict=True)]
+    apart = rows("SessionWindow(second, 5, 60) OVER (PARTITION BY d)", data, "d")
+    assert apart == [(5, 1, "a"), (8, 1, "b"), (11, 2, "c"), (13.5, 1, "b")]
+
+
 def test_several_windows_run_at_once_and_tell_their_ids() -> None:
     windows = """Windows(Window('five', TumblingWindow(second, 5)), Window('hop', HoppingWindow(second, 10, 5)),
                          Window('quiet', SessionWindow(second, 3, 60)))"""
@@ -71,3 +78,10 @@ def test_several_windows_run_at_once_and_tell_their_ids() -> None:
 def test_windows_are_aligned_to_midnight() -> None:
     assert rows("TumblingWindow(hour, 1)", events(1))[0][0] == 3600
     assert rows("TumblingWindow(day, 1)", events(1))[0][0] == 86400
+
+
+@pytest.mark.parametrize("window", ["HoppingWindow(day, 7, 7)", "SlidingWindow(day, 7)", "TumblingWindow(day, 7)"])
+def test_a_window_of_seven_days_is_the_longest(window: str) -> None:
+    assert rows(window, events(1))[0][1] == 1
+    with pytest.raises(QueryError, match="at most 7 days"):
+        rows(window.replace("7", "8"), events(1))
