@@ -51,6 +51,8 @@ from stream_engine import QueryError, compile_query
         ),
         ("SELECT a FROM b GROUP BY a, Windows(Window(5, Tumbling(s, 1)))", (1, 37), "an id in quotes"),
         ("SELECT a FROM b GROUP BY a, Windows(Window('a', System.Timestamp()))", (1, 37), "no snapshot"),
+        ("SELECT LAG(DISTINCT a) OVER (LIMIT DURATION(s, 1)) AS l FROM b", (1, 8), "neither ORDER BY nor DISTINCT"),
+        ("SELECT LAG(a) OVER (ORDER BY a LIMIT DURATION(s, 1)) AS l FROM b", (1, 8), "neither ORDER BY nor DISTINCT"),
         ("SELECT COUNT(DISTINCT) AS n FROM b GROUP BY Tumbling(s, 1)", (1, 8), "COUNT takes 1 arguments"),
         ("SELECT a FROM b WHERE a = 'x", (1, 27), "not closed"),
         ("SELECT a FROM b WHERE a ? 1", (1, 25), "unexpected character '?'"),

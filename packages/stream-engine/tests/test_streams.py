@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from stream_engine import Event, compile_query
+import pytest
+from stream_engine import Event, QueryError, compile_query
 from stream_engine import run as run_all
 from stream_engine.testing import run, same_rows
 
@@ -40,6 +41,15 @@ def test_an_input_joins_itself() -> None:
                ON DATEDIFF(second, f, s) BETWEEN 0 AND 10 AND f.d = s.d AND f.kind = 'start' AND s.kind = 'end'"""
     data = [{"id": 1, "d": 1, "kind": "start", "t": at(0)}, {"id": 2, "d": 1, "kind": "end", "t": at(9)}]
     assert run(query, {"i": data})["output"] == [{"first": 1, "second": 2}]
+
+
+def test_a_join_reaches_over_seven_days_and_its_keys_are_any_expressions() -> None:
+    query = """SELECT a.id AS a, b.id AS b FROM a TIMESTAMP BY t JOIN b TIMESTAMP BY t
+               ON DATEDIFF(day, a, b) BETWEEN {} AND 7 AND DATEPART(second, a.t) = b.id + 0"""
+    data = {"a": [{"id": 1, "t": at(5)}], "b": [{"id": 5, "t": at(7 * 86400)}, {"id": 6, "t": at(9)}]}
+    assert run(query.format(0), data)["output"] == [{"a": 1, "b": 5}]
+    with pytest.raises(QueryError, match="at most 7 days"):
+        run(query.format(-8), data)
 
 
 def test_three_streams_join_and_each_datediff_names_its_sources() -> None:

@@ -61,6 +61,13 @@ def test_events_are_adjusted_as_in_microsofts_own_examples(
     assert result.metrics["DroppedOrAdjustedEvents"] == 1
 
 
+@pytest.mark.parametrize(("late", "out_of_order"), [(21 * 86400, 0), (-1, 0), (0, 600), (0, -1)])
+def test_tolerances_are_those_that_azure_takes(late: float, out_of_order: float) -> None:
+    assert policy(21 * 86400 - 1, 599).late == timedelta(days=20, hours=23, minutes=59, seconds=59)
+    with pytest.raises(ValueError, match=r"TimePolicy\.(late|out_of_order): expected 0 to"):
+        policy(late, out_of_order)
+
+
 def test_the_same_events_are_dropped_when_the_action_is_drop() -> None:
     events = [event(time, arrival, id=number) for number, (time, arrival, _) in enumerate(documented)]
     result = run(stamps, {"i": events}, policy=policy(15, 5, "Drop"))
