@@ -46,25 +46,32 @@ class Progress:
         return self.sent / self.seconds if self.seconds else 0.0
 
 
-def first_start(clock: Clock, day: datetime | None, midnight: datetime) -> datetime:
-    """When the plant starts: on a clock in lockstep at `day` or the next midnight; in real time at the next boundary.
+def first_start(clock: Clock, first: datetime | None, midnight: datetime) -> datetime:
+    """When the plant starts: on a clock in lockstep at `first` or the next midnight; in real time at the next boundary.
 
-    Raises OperationError for a day that has begun, and for a day at all where time cannot be moved.
+    Raises OperationError for a moment that has passed, and for a moment at all where time cannot be moved.
     """
     now = clock.now()
     if not clock.lockstep:
-        if day is not None:
+        if first is not None:
             raise OperationError(
-                f"--day {day:%Y-%m-%d}: the hub takes events at the time they happen; a past day goes into a file "
-                "(--to FILE), and a day to come has to be waited for."
+                f"--from {first:%Y-%m-%dT%H:%MZ}: the hub takes events at the time they happen; what lies in the past "
+                "goes into a file (--to FILE), and a moment to come has to be waited for."
             )
         return next_boundary(now)
-    start = midnight if day is None else day
+    start = midnight if first is None else first
     if start < now:
         raise OperationError(
-            f"--day {start:%Y-%m-%d}: has begun, the clock shows {now:%Y-%m-%d %H:%M}Z; expected a later day."
+            f"--from {start:%Y-%m-%dT%H:%MZ}: has passed, the clock shows {now:%Y-%m-%dT%H:%MZ}; expected a later one."
         )
     return start
+
+
+def boundary(moment: datetime) -> datetime:
+    """The moment itself. Raises OperationError unless windows of the plant start there."""
+    if next_boundary(moment) != moment:
+        raise OperationError(f"--from {moment:%Y-%m-%dT%H:%M:%SZ}: expected a full five minutes: windows start there.")
+    return moment
 
 
 def next_boundary(now: datetime) -> datetime:

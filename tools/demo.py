@@ -4,7 +4,7 @@
     python tools/demo.py --clean    # destroys the stack, shows that the sandbox is empty, removes it: `make clean`
 
 What has been done is not done again: models that were trained from the same history, resources that are as declared, a
-day that was sent, hours that the same model and code have scored.
+day that was sent and that Data Factory has scored.
 """
 
 import argparse
@@ -25,6 +25,7 @@ CLOCK = "2026-01-04T22:00:00Z"
 HISTORY_ENDS = "2026-01-05"
 SPEED = 30
 POLICIES = ("--policy-pack", "policies", "--policy-pack-config", f"policies/config/{STACK}.json")
+WINDOW = timedelta(minutes=5)
 HUB = "azure-native:eventhub:EventHub"
 
 
@@ -74,8 +75,8 @@ def demo(output: Path) -> dict[str, Any]:
     write(outputs, in_sandbox("pulumi", "stack", "output", "--json", "--stack", STACK, capture=True))
     with stages.stage("send", "a day of events, as the sensors' identity"):
         day = send(output, outputs, resources["hub"])
-    with stages.stage("score", "the day's windows, by a batch job"):
-        score(day, outputs)
+    with stages.stage("score", "the day's window: Data Factory's trigger starts it, a batch job scores it"):
+        score(day)
     report = output / "report.json"
     page = ("--format", "page", "--output", output / "results.html", "--summary", report)
     with stages.stage("results", "read back, counted, drawn"):
@@ -113,34 +114,46 @@ def up() -> dict[str, Any]:
 
 
 def send(output: Path, outputs: Path, hub: str) -> datetime:
-    """Sends a day, unless this hub was sent one before; returns its midnight, with all its windows closed."""
+    """Sends a day's windows, unless this hub was sent them before; returns the day's midnight.
+
+    The first window of a day ends at its midnight, and began five minutes before.
+    """
     record = output / "sent.json"
     if record.exists() and (sent := json.loads(record.read_text("utf-8"))).get("hub") == hub:
-        print(f"   {sent['start'][:10]} was sent before: {sent['sent']:,} events")
-        return datetime.fromisoformat(sent["start"])
+        print(f"   {sent['start'][:16]}Z and a day was sent before: {sent['sent']:,} events")
+        return datetime.fromisoformat(sent["start"]) + WINDOW
     identity = json.loads(outputs.read_text("utf-8"))["sensorsIdentityId"]
     sandbox("clock", "speed", "0", quiet=True)
     part = output / "sending.json"
-    batch_scoring("send", "--outputs", outputs, "--record", part, identity=identity)
+    start = next_midnight(now() + WINDOW) - WINDOW
+    batch_scoring("send", "--outputs", outputs, "--from", start.isoformat(), "--record", part, identity=identity)
     sent = json.loads(part.read_text("utf-8"))
-    day = datetime.fromisoformat(sent["start"])
-    # The last window closes when late and disordered events can come no more; then its file stays open for a minute.
-    # It lies in the next day's first folder, which is whole when that hour has passed as well.
-    for later in (timedelta(minutes=15), timedelta(hours=1, minutes=15)):
-        sandbox("clock", "advance", "--to", (day + timedelta(days=1) + later).isoformat(), quiet=True)
     write(record, json.dumps(sent | {"hub": hub}, indent=1) + "\n")
     part.unlink()
-    return day
+    return start + WINDOW
 
 
-def score(day: datetime, outputs: Path) -> None:
+def score(day: datetime) -> None:
+    """Lets the clock pass the end of the day and what a window waits for: then the trigger has started its run."""
+    over = day + timedelta(days=1, hours=1)
+    if now() >= over:
+        print(f"   {day:%Y-%m-%d} was scored before")
+        return
+    sandbox("clock", "advance", "--to", over.isoformat(), quiet=True)
     sandbox("clock", "speed", str(SPEED), quiet=True)
-    batch_scoring("score", *span(day), "--outputs", outputs)
+
+
+def now() -> datetime:
+    return datetime.fromisoformat(sandbox("clock", "show", quiet=True).split()[1])
+
+
+def next_midnight(moment: datetime) -> datetime:
+    return (moment + timedelta(days=1)).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
 def span(day: datetime) -> tuple[str, ...]:
-    """The hours whose folders hold the day's windows: the last one ends at midnight."""
-    return ("--from", day.isoformat(), "--to", (day + timedelta(days=1, hours=1)).isoformat())
+    """The day's hours: the last of its windows ends five minutes before midnight."""
+    return ("--from", day.isoformat(), "--to", (day + timedelta(days=1)).isoformat())
 
 
 def write(path: Path, text: str) -> None:

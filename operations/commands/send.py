@@ -4,7 +4,7 @@ import shutil
 import sys
 import tempfile
 import time
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -27,6 +27,7 @@ from operations.commands.options import (
 )
 from operations.errors import OperationError
 from operations.stack import load
+from operations.windows import moment
 
 
 def send(
@@ -36,9 +37,9 @@ def send(
     to: Annotated[
         str | None, typer.Option(help="A file (JSON lines), or - for stdout, instead of the stack's hub.")
     ] = None,
-    day: Annotated[
-        datetime | None,
-        typer.Option(formats=["%Y-%m-%d"], help="Day to play. Default: the next midnight of the clock."),
+    start: Annotated[
+        str | None,
+        typer.Option("--from", help="First moment, as 2026-01-04T23:55Z. Default: the next midnight of the clock."),
     ] = None,
     hours: Annotated[float, typer.Option(min=0.1, help="How long to send, in hours.")] = 24.0,
     devices: Annotated[int, typer.Option(min=1, help="Number of devices.")] = 3,
@@ -53,19 +54,21 @@ def send(
     AZURE_SANDBOX_CLOCK names a clock, as fast as the stream follows. Events go as whoever azure-identity finds.
     """
     plant: dict[str, Any] = {"devices": devices, "sensors": sensors, "seed": seed, "length": timedelta(hours=hours)}
-    start = None if day is None else day.replace(tzinfo=UTC)
+    first = None if start is None else sending.boundary(moment(start, "--from"))
     if to is None:
-        _to_hub(stack, outputs, start, plant, record)
+        _to_hub(stack, outputs, first, plant, record)
     else:
-        _to_file(to, problem or DEFAULT_PROBLEM, start, plant, record, force)
+        _to_file(to, problem or DEFAULT_PROBLEM, first, plant, record, force)
 
 
-def _to_hub(name: str, outputs: Path | None, day: datetime | None, plant: dict[str, Any], record: Path | None) -> None:
+def _to_hub(
+    name: str, outputs: Path | None, first: datetime | None, plant: dict[str, Any], record: Path | None
+) -> None:
     from operations.hub import Hub
 
     stack = load(name, outputs)
     pace = clock()
-    start = sending.first_start(pace, day, next_midnight(pace.now()))
+    start = sending.first_start(pace, first, next_midnight(pace.now()))
     simulation = _simulate(stack.problem, start, plant)
     total = sum(simulation.counts.values())
     err.print(f"{total:,} events to {stack.eventHubNamespace}/{stack.eventHub}, from {start:%Y-%m-%d %H:%M}Z")
@@ -79,9 +82,9 @@ def _to_hub(name: str, outputs: Path | None, day: datetime | None, plant: dict[s
 
 
 def _to_file(
-    to: str, problem: str, day: datetime | None, plant: dict[str, Any], record: Path | None, force: bool
+    to: str, problem: str, first: datetime | None, plant: dict[str, Any], record: Path | None, force: bool
 ) -> None:
-    start = day or next_midnight(clock().now())
+    start = first or next_midnight(clock().now())
     simulation = _simulate(problem, start, plant)
     began = time.monotonic()
     write = problems.simulator(problem).write_json_lines

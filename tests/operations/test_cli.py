@@ -28,7 +28,7 @@ def refusal(*arguments: object) -> str:
 
 def test_a_day_in_a_file_has_all_events_and_their_record(tmp_path):
     events, record = tmp_path / "events.jsonl", tmp_path / "sent.json"
-    result = run("send", "--to", events, "--day", "2026-01-05", "--hours", 1, "--record", record)
+    result = run("send", "--to", events, "--from", "2026-01-05", "--hours", 1, "--record", record)
     assert result.exit_code == 0
     told = json.loads(record.read_text())
     assert len(events.read_bytes().splitlines()) == told["sent"] == sum(told["counts"].values())

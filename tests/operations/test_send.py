@@ -63,7 +63,7 @@ def test_the_record_says_what_was_sent_and_the_truth_as_json(tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("clock", "day", "start"),
+    ("clock", "first", "start"),
     [
         (Standing(DAY - timedelta(hours=2)), None, DAY),
         (Standing(DAY), None, DAY),
@@ -72,17 +72,23 @@ def test_the_record_says_what_was_sent_and_the_truth_as_json(tmp_path):
         (Running(DAY + timedelta(minutes=10)), None, DAY + timedelta(minutes=10)),
     ],
 )
-def test_the_plant_starts_at_a_midnight_in_lockstep_and_at_the_next_five_minutes_in_real_time(clock, day, start):
-    assert sending.first_start(clock, day, next_midnight(clock.now())) == start
+def test_the_plant_starts_at_a_midnight_in_lockstep_and_at_the_next_five_minutes_in_real_time(clock, first, start):
+    assert sending.first_start(clock, first, next_midnight(clock.now())) == start
 
 
 @pytest.mark.parametrize(
     ("clock", "found"),
-    [(Standing(DAY + timedelta(minutes=1)), "has begun"), (Running(DAY), "a past day goes into a file")],
+    [(Standing(DAY + timedelta(minutes=1)), "has passed"), (Running(DAY), "lies in the past goes into a file")],
 )
 def test_a_day_that_cannot_be_sent_any_more_is_refused(clock, found):
     with pytest.raises(OperationError, match=found):
         sending.first_start(clock, DAY, next_midnight(clock.now()))
+
+
+def test_a_start_within_a_window_of_the_plant_is_refused():
+    with pytest.raises(OperationError, match="expected a full five minutes"):
+        sending.boundary(DAY + timedelta(minutes=3))
+    assert sending.boundary(DAY - timedelta(minutes=5)) == DAY - timedelta(minutes=5)
 
 
 @given(bodies=st.lists(st.text(max_size=40).map(str.encode)), limit=st.integers(2, 400))
