@@ -138,7 +138,7 @@ GRANTS = (
     Grant("operator", _READER, "lake/rejected", "the operator reads what was diverted", _BLOB),
     # Used by the second problem alone, whose rows come as files: tests/test_demo_plant.py shows its need.
     Grant("operator", _WRITER, "lake/static", "the operator puts files to score", _BLOB, provable=False),
-    Grant("operator", _READER, "lake/predictions", "the operator reads what is published", _BLOB, provable=False),
+    Grant("operator", _READER, "lake/predictions", "the operator reads what is published", _BLOB),
     Grant(
         "operator",
         _READER,
@@ -159,11 +159,19 @@ GRANTS = (
     ),
     # Serverless SQL reads files as whoever asks: the factory's identity, which looks into folders too.
     Grant("factory", _READER, "lake/features", "the factory prepares a window's rows", _SERVERLESS),
-    Grant("factory", _READER, "lake/static", "the factory prepares a window's rows", _SERVERLESS),
+    # Not provable by the main job, whose rows come from sensors: a static stack has none of its features.
+    Grant("factory", _READER, "lake/static", "the factory prepares a window's rows", _SERVERLESS, provable=False),
     Grant("factory", _WRITER, "lake/predictions", "the factory publishes scored files", _FACTORY_LAKE),
     Grant("factory", _WRITER, "workspace-account/scoring-input", "the factory writes a job's input", _FACTORY_BLOB),
     Grant("factory", _WRITER, "workspace-account/scoring-output", "jobs write as their invoker", _ML_BATCH),
-    Grant("factory", _READER, "workspace-account/assets", "jobs read model and code as their invoker", _ML_BATCH),
+    Grant(
+        "factory",
+        _READER,
+        "workspace-account/assets",
+        "jobs read model and code as their invoker",
+        _ML_BATCH,
+        provable=False,
+    ),
     Grant("factory", "AzureML Data Scientist", "workspace", "the factory starts jobs and reads them", _FACTORY_WEB),
     Grant("factory", "Monitoring Reader", "stream", "the factory waits for the stream's watermark", _METRICS),
     Grant("synapse", _WRITER, "lake/synapse", "the workspace keeps its own files", _SYNAPSE, provable=False),

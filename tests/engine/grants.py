@@ -54,9 +54,12 @@ class Access:
     def close(self) -> None:
         self._http.close()
 
+    def made(self, grant: Grant) -> bool:
+        """Whether the stack has it: what only static stacks need is not made where sensors send."""
+        return _slug(grant) in self._made
+
     def assignment(self, grant: Grant) -> dict[str, Any]:
-        slug = "-".join((grant.identity, grant.role, grant.scope)).lower()
-        return self._made[slug.replace("/", "-").replace(" ", "-")]
+        return self._made[_slug(grant)]
 
     def principal(self, grant: Grant) -> dict[str, str]:
         return self._ask("/identity", {"as": self.assignment(grant)["outputs"]["principalId"]})
@@ -123,6 +126,11 @@ class Access:
             method, RESOURCE_MANAGER + path, params={"api-version": API}, json=body, headers=head
         )
         answer.raise_for_status()
+
+
+def _slug(grant: Grant) -> str:
+    slug = "-".join((grant.identity, grant.role, grant.scope)).lower()
+    return slug.replace("/", "-").replace(" ", "-")
 
 
 def found_in(text: str, code: str) -> list[Refusal]:

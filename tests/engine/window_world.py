@@ -139,7 +139,8 @@ class World:
             return {}
         if "metrics" in request.url:
             ends = re.search(r"timespan=([^&/]+)/([^&]+)", request.url)
-            data = [{"maximum": 0.0}, {"maximum": 0.0}]
+            delay = self.windows.delay
+            data = [] if delay is None else [{"maximum": float(delay)}] * 2
             timespan = f"{ends[1]}/{ends[2]}" if ends else ""
             return {"timespan": timespan, "value": [{"timeseries": [{"data": data}]}]}
         if request.method == "POST":
@@ -147,8 +148,11 @@ class World:
             self.job = f"batchjob-{self.windows.jobs}"
             self._score(json.loads(request.body)["properties"])
             return {"name": self.job}
+        if "/history/" in request.url:
+            return {"error": {"error": {"code": "UserError", "message": self.windows.failure}}}
         self.asked += 1
-        return {"properties": {"status": "Running" if self.asked == 1 else "Completed"}}
+        ended = "Failed" if self.windows.failure else "Completed"
+        return {"properties": {"status": "Running" if self.asked == 1 else ended}}
 
     def _score(self, properties: dict[str, Any]) -> None:
         """What a job makes of its rows: one file for each, rows without a device rejected."""
@@ -160,7 +164,7 @@ class World:
         output.mkdir(parents=True, exist_ok=True)
         for path in sorted(self.windows.file(ACCOUNT, source, "").glob("*.parquet")):
             rows = pq.read_table(path).to_pylist()
-            scored = [self._prediction(row) for row in rows if row["DeviceId"] is not None]
+            scored = [self._prediction(row) for row in rows if row["DeviceId"] is not None][self.windows.loses :]
             _write(output / f"{path.stem}.scored.parquet", scored, CONTRACT.prediction)
             refused = [{**row, "File": path.name, "Row": n} for n, row in enumerate(rows) if row["DeviceId"] is None]
             if refused:

@@ -29,9 +29,17 @@ OWN = ("Job", "Committed", "PipelineRun", "Input")
 
 
 class Windows:
-    """`folder` holds all, also what a dead factory left."""
+    """`folder` holds all, also what a dead factory left.
 
-    def __init__(self, folder: Path):
+    `delay`: seconds that the stream's output is behind, None for a stream that tells none. `failure`: why jobs fail, ""
+    while they do not. `loses`: rows that jobs drop of each file.
+    """
+
+    delay: int | None = 0
+    failure = ""
+    loses = 0
+
+    def __init__(self, folder: Path, *, rows: int = 48, bad: int = 2):
         self.folder, self.jobs, self.effects = folder, 0, list[str]()
         self.server = Server(folder / "sql", admins=[ADMIN.id], now=lambda: DAY + timedelta(days=2, seconds=self.jobs))
         self.server.create_database(DATABASE)
@@ -40,7 +48,7 @@ class Windows:
         self.server.execute(DATABASE, text, principal=ADMIN)
         path = self.file(LAKE, "features", f"{DAY:%Y/%m/%d}/07/rows.parquet")
         path.parent.mkdir(parents=True)
-        pq.write_table(_features(rows=48, bad=2), path)
+        pq.write_table(_features(rows, bad), path)
         made = pipelines.definitions(plan())
         self.factory = Factory(
             name="adf",
@@ -154,8 +162,8 @@ def _features(rows: int, bad: int) -> pa.Table:
             "Maximum": float(number) + 1,
             "Deviation": 0.5,
         }
-        for number in range(rows)
+        for number in range(max(rows, bad))
     ]
-    found += [{**found[number], "DeviceId": None, "SensorId": f"lost-{number}"} for number in range(bad)]
+    lost = [{**found[number], "DeviceId": None, "SensorId": f"lost-{number}"} for number in range(bad)]
     names = [field.with_nullable(True) for field in arrow_schema(CONTRACT.feature)]
-    return pa.Table.from_pylist(found, schema=pa.schema(names))
+    return pa.Table.from_pylist(found[:rows] + lost, schema=pa.schema(names))
