@@ -4,7 +4,7 @@ import sys
 
 import typer
 
-from operations.commands import pbids, put, replay, results, score, send, status, stream, teardown, train
+from operations.commands import pbids, put, replay, results, score, send, status, stream, teardown, train, windows
 from operations.errors import OperationError
 
 app = typer.Typer(
@@ -23,6 +23,8 @@ app.command("models")(train.models)
 app.command("score")(score.score)
 app.command("status")(status.status)
 app.command("logs")(status.logs)
+app.command("windows")(windows.windows)
+app.command("rerun")(windows.rerun)
 app.command("put")(put.put)
 app.command("replay")(replay.replay)
 app.command("results")(results.results)

@@ -29,6 +29,7 @@ class Stack:
     scoringUri: str
     deployment: str
     cluster: str
+    factory: str
     ingestion: str
     windowHours: int
     sqlServer: str

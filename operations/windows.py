@@ -53,3 +53,14 @@ def window(start: str, end: str) -> Window:
             f"--from {start} --to {end}: nothing lies between them; --to is the hour after the last one."
         )
     return Window(start=first, end=last)
+
+
+def named(name: str) -> Window:
+    """A window by its name. Raises OperationError that shows what a name looks like."""
+    try:
+        first, last = (datetime.strptime(part, "%Y%m%dT%H").replace(tzinfo=UTC) for part in name.split("-"))
+    except ValueError:
+        raise OperationError(f"window {name!r}: expected a name as 20260105T00-20260106T00.") from None
+    if first >= last:
+        raise OperationError(f"window {name!r}: ends before it begins.")
+    return Window(start=first, end=last)

@@ -8,6 +8,7 @@ from rich.table import Table
 from operations import problem
 from operations.clock import clock
 from operations.commands.options import DEFAULT_STACK, Outputs, StackName, err, out
+from operations.commands.windows import score_again
 from operations.errors import OperationError
 from operations.stack import Stack, load
 from operations.windows import Window, folder, window
@@ -27,8 +28,8 @@ def replay(
 ) -> None:
     """Make hours of features again from the raw archive, by the stream job's own query.
 
-    Hours are compared row by row first; one that is as it should be is left alone. Nothing is scored: the command that
-    scores the windows of the rebuilt hours again is told.
+    Hours are compared row by row first; one that is as it should be is left alone. Then Data Factory scores the windows
+    of the rebuilt hours again.
     """
     from operations import replay as replays
 
@@ -48,9 +49,7 @@ def replay(
     for one in differ:
         replays.write(chosen, one, err.print)
     out.print(f"{len(differ)} of {len(found)} hours rebuilt from the archive")
-    for one in replays.windows((hour.hour for hour in differ), chosen.windowHours):
-        span = f"--from {one.start:%Y-%m-%dT%H:%MZ} --to {one.end:%Y-%m-%dT%H:%MZ}"
-        out.print(f"to score them again: batch-scoring score {span} --stack {chosen.name}")
+    score_again(chosen, replays.windows((hour.hour for hour in differ), chosen.windowHours))
 
 
 def _passed(stack: Stack, stream: "Stream", hours: Window) -> None:

@@ -94,7 +94,8 @@ class Cloud:
 
     def look(self, code: str, outputs: dict[str, Any], *, identity: str = "deployer") -> Any:
         """What `answer` is after the code has run as an identity; LOOK has the names it may use."""
-        script = f"{LOOK}\n{code}\nprint(json.dumps(answer))"
+        # pyarrow's threads may abort an interpreter that ends while they do: it is left at once instead.
+        script = f"{LOOK}\n{code}\nprint(json.dumps(answer), flush=True)\nimport os\nos._exit(0)"
         ended = self.run(sys.executable, "-c", script, json.dumps(outputs), identity=identity)
         assert ended.returncode == 0, ended.stderr
         return json.loads(ended.stdout)

@@ -44,7 +44,8 @@ for _ in range(60):
 REGISTER = """
 from pathlib import Path
 from operations import registration, stack
-answer, new = registration.register(stack.Stack.of("prod", outputs, ""), Path("build/models/sensors"), lambda _: None)
+prod, model = stack.Stack.of("prod", outputs, ""), Path("build/models/sensors")
+answer, new = registration.register(prod, model, {}, lambda _: None)
 """
 
 

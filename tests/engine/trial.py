@@ -11,7 +11,7 @@ from azure_sandbox import lifecycle
 
 from .cloud import ROOT, SPEED, Cloud, Run
 
-STACK, TIME = "trial", "%Y-%m-%dT%H:%M:%SZ"
+TIME = "%Y-%m-%dT%H:%M:%SZ"
 PLANT = ("--devices", "1", "--sensors", "2")
 # Windows of an hour, that nobody scores but the tests.
 CONFIG = {"windowHours": "1", "schedule": "false", "modelPath": "trial/build/models/sensors"}
@@ -50,12 +50,12 @@ answer = activity["output"]["resultSets"][0].get("rows", [])
 
 
 class Trial:
-    """The stack `trial`, deployed with a model of the plant that sends its events."""
+    """A stack of its own, deployed with a model of the plant that sends its events."""
 
-    def __init__(self, cloud: Cloud):
-        self.cloud = cloud
-        shutil.copy(ROOT / "Pulumi.local.yaml", cloud.project / f"Pulumi.{STACK}.yaml")
-        cloud.create(STACK)
+    def __init__(self, cloud: Cloud, stack: str = "trial"):
+        self.cloud, self.stack = cloud, stack
+        shutil.copy(ROOT / "Pulumi.local.yaml", cloud.project / f"Pulumi.{stack}.yaml")
+        cloud.create(stack)
         (cloud.project / "trial").mkdir(exist_ok=True)
         self.until = _midnight(self.now())
         train = f"cd trial && batch-scoring train --days 2 --until {self.until:%Y-%m-%d} {' '.join(PLANT)}"
@@ -68,9 +68,9 @@ class Trial:
         return ("--from", self.day.isoformat(), "--to", (self.day + timedelta(hours=2)).isoformat())
 
     def up(self, **config: str) -> Run:
-        run = self.cloud.up(STACK, **config)
+        run = self.cloud.up(self.stack, **config)
         assert run.code == 0, run.text
-        self.outputs = self.cloud.outputs(STACK)
+        self.outputs = self.cloud.outputs(self.stack)
         (self.cloud.project / "trial.json").write_text(json.dumps(self.outputs))
         return run
 

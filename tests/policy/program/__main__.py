@@ -1,5 +1,6 @@
 """Stack `kept` breaks no rule. Stack `broken` declares the same, and for each rule a resource named after it."""
 
+import declare_conduct
 import pulumi
 from declare import (
     account,
@@ -49,6 +50,7 @@ compute = cluster("cluster", nodes)
 parts = assets("model")
 endpoint("endpoint")
 deployment("deployment", parts, compute)
+declare_conduct.kept()
 role("job-reads-hub", RECEIVER, stream.identity.apply(lambda each: each.principal_id if each else ""), events.id)
 role("keeper-manages-vault", CONTRIBUTOR, keeper.principal_id, safe.id)
 pulumi.export("workspaceAccount", scratch.name)

@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import declare_conduct
 import pulumi
 from declare import (
     COMMON,
@@ -50,6 +51,7 @@ def declare(*, keeper: Any, nodes: Any, parts: Parts, compute: Any, safe: Any) -
     deployments(parts, compute)
     monitoring()
     access(nodes, safe)
+    declare_conduct.broken()
     stack()
 
 
