@@ -16,7 +16,7 @@ from urllib.parse import urlsplit
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from azure_sandbox.factory_world import shown
+from azure_sandbox_conducting.factory_world import shown
 from factory_engine import CopyRequest, DeleteRequest, MetadataRequest, ScriptRequest, WebRequest
 from factory_engine.outputs import copy_output, metadata_output, script_output, web_output
 from sql_engine import Principal, ResultSet, query

@@ -1,9 +1,9 @@
-"""Roles: Azure's built-in ones (roles.toml, beside this file) and those that a program declares."""
+"""Roles: Azure's built-in ones (roles.toml) and those that a program declares."""
 
-import tomllib
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
+
+from azure_sandbox.tables import tables
 
 OWNER = "8e3af657-a8ff-443c-a75c-2fe8c4bcb635"
 
@@ -58,7 +58,6 @@ def custom_role(definition: dict[str, Any]) -> Role:
 
 
 def _built_in() -> list[Role]:
-    text = Path(__file__).with_name("roles.toml").read_text(encoding="utf-8")
     return [
         Role(
             id=facts["id"],
@@ -67,7 +66,7 @@ def _built_in() -> list[Role]:
             not_actions=tuple(facts.get("not_actions", ())),
             data_actions=tuple(facts.get("data_actions", ())),
         )
-        for name, facts in tomllib.loads(text).items()
+        for name, facts in tables("roles.toml")
     ]
 
 

@@ -18,7 +18,7 @@ from typing import Any
 import uvicorn
 import uvloop
 
-from azure_sandbox import control, provider
+from azure_sandbox import control
 from azure_sandbox.access import Access
 from azure_sandbox.azurite import Azurite
 from azure_sandbox.blob_door import BlobDoor
@@ -26,7 +26,6 @@ from azure_sandbox.certificates import Certificates
 from azure_sandbox.clock import Clock
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Directory
-from azure_sandbox.environment import write_pulumi_script
 from azure_sandbox.errors import AzureError
 from azure_sandbox.faults import Faults
 from azure_sandbox.processes import free_port
@@ -175,8 +174,6 @@ def main() -> None:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:
             sys.exit(f"another process serves the sandbox in {state}")
-        write_pulumi_script(state)
-        provider.install(state / "pulumi")
         sandbox, certificates = build(state, clock=options.clock, speed=options.speed)
         uvloop.run(serve(sandbox, certificates, _secret(state / "keys" / "control")))
 

@@ -12,8 +12,8 @@ ARM_ERRORS = "learn.microsoft.com/azure/azure-resource-manager/troubleshooting/c
 HEAD = """# What is refused
 
 Written by `REFUSALS=write pytest packages/azure-sandbox/tests/control/test_refusals.py` from what the tests do and see,
-and from `rules/types.toml`. *Azure says* is status and code of Azure's answer; *here* is the sandbox's message, in
-Azure's words where they are known. *Source* is the documentation that the type's rules were written from.
+and from the packages' `types.toml`. *Azure says* is status and code of Azure's answer; *here* is the sandbox's
+message, in Azure's words where they are known. *Source* is the documentation that the type's rules were written from.
 """
 
 
@@ -28,7 +28,7 @@ def row(resource_id: str, change: dict[str, Any], status: int, code: str, messag
 def document(rows: list[str]) -> str:
     head = ("| resource | mistake | Azure says | here | source |", "|---|---|---|---|---|")
     names, taken = [], []
-    for rule in TYPES.values():
+    for rule in sorted(TYPES.values(), key=lambda rule: rule.name):
         short = rule.name.removeprefix("Microsoft.")
         code, message = rule.bad_name
         shown = message.format(name="…", rule=rule.names)

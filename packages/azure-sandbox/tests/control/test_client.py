@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-from azure_sandbox.provider.client import Refused, ResourceManagerClient
+from azure_sandbox_pulumi.client import Refused, ResourceManagerClient
 
 ANSWER = tuple[int, dict[str, str], Any]
 QUICK = {"x-ms-retry-after-ms": "1"}

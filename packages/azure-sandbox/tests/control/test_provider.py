@@ -9,12 +9,12 @@ from pathlib import Path
 from random import Random
 from typing import Any
 
+import azure_sandbox_pulumi
 import pytest
-from azure_sandbox import provider
 from azure_sandbox.ids import type_of
-from azure_sandbox.provider import body, schema, servicer, table
-from azure_sandbox.provider.facts import facts, read_all
 from azure_sandbox.rules import TYPES
+from azure_sandbox_pulumi import body, schema, servicer, table
+from azure_sandbox_pulumi.facts import facts, read_all
 
 ACCOUNT = "azure-native:storage:StorageAccount"
 INPUT = "azure-native:streamanalytics:Input"
@@ -189,8 +189,8 @@ def test_differences_name_every_leaf() -> None:
 
 
 def test_the_plugin_starts_at_once_and_ends_with_its_engine(tmp_path: Path) -> None:
-    script = provider.install(tmp_path)
-    assert provider.install(tmp_path) == script
+    script = azure_sandbox_pulumi.install_plugin(tmp_path)
+    assert azure_sandbox_pulumi.install_plugin(tmp_path) == script
     engine = """import subprocess, sys, time
 print(subprocess.Popen([sys.argv[1]], stdout=1).pid, flush=True)
 time.sleep(60)"""

@@ -3,7 +3,8 @@
 from pathlib import Path
 
 import pytest
-from azure_sandbox.environment import child_environment, mirror
+from azure_sandbox.environment import child_environment
+from azure_sandbox_pulumi.mirror import mirror
 
 SERVER = {"proxy": 1, "control": 2, "web": 3, "blob": 4}
 IDENTITY = {"header": "secret", "subscription": "s", "tenant": "t"}

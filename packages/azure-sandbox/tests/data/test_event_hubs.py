@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 import requests
 from azure.identity import ManagedIdentityCredential
-from azure_sandbox.event_log import EventLog
-from azure_sandbox.partition_key import _lookup3, partition_of
 from azure_sandbox.store import Store
+from azure_sandbox_streaming.event_log import EventLog
+from azure_sandbox_streaming.partition_key import _lookup3, partition_of
 from sandbox_world import PLACE, World
 
 HOST = "https://hubspace1.servicebus.windows.net"

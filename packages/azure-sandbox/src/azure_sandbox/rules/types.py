@@ -1,12 +1,10 @@
-"""Rules about resource types: types.toml, and the code that hangs in by decorator; and the checks that follow."""
+"""Rules about resource types: TOML tables, and the code that hangs in by decorator; and the checks that follow."""
 
 import copy
 import re
-import tomllib
 import uuid
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from azure_sandbox.access import Access
@@ -15,9 +13,9 @@ from azure_sandbox.directory import Directory
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import kind_of, name_of
 from azure_sandbox.store import Store
+from azure_sandbox.tables import tables
 
 Body = dict[str, Any]
-FILES = ("types.toml", "conducting.toml")
 JSON_TYPES = {
     bool: "true or false",
     int: "a number",
@@ -84,22 +82,7 @@ class Type:
         return self.name.lower()
 
 
-def _load() -> dict[str, Type]:
-    tables: dict[str, dict[str, Any]] = {}
-    for file in FILES:
-        tables |= tomllib.loads(Path(__file__).with_name(file).read_text(encoding="utf-8"))
-    found: dict[str, Type] = {}
-    for name, given in tables.items():
-        base = tables.get(given.get("like", ""), {})
-        facts: dict[str, Any] = base | {
-            k: {**base.get(k, {}), **v} if isinstance(v, dict) else v for k, v in given.items()
-        }
-        facts.pop("like", None)
-        found[name.lower()] = Type(name=name, **facts)
-    return found
-
-
-TYPES = _load()
+TYPES = {name.lower(): Type(name=name, **table) for name, table in tables("types.toml")}
 
 
 def code(part: str, *kinds: str) -> Callable[[Any], Any]:
