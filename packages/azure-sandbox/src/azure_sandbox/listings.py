@@ -1,44 +1,57 @@
-"""Collections, and the few addresses that are no resources: subscriptions, tenants, role definitions."""
+"""Collections with their filters, and the few addresses that are no resources: role definitions, own identities."""
 
 import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from azure_sandbox import filters, subscription
 from azure_sandbox.directory import Principal
+from azure_sandbox.envelope import not_found
 from azure_sandbox.errors import AzureError
-from azure_sandbox.ids import GROUP, SUBSCRIPTION, group_of, kind_of, name_of, normal, parent_of, type_of
+from azure_sandbox.ids import (
+    GROUP,
+    SUBSCRIPTION,
+    group_of,
+    kind_of,
+    name_of,
+    normal,
+    parent_of,
+    subscription_of,
+    type_of,
+)
 from azure_sandbox.roles import BUILT_IN, BY_ID
 from azure_sandbox.rules import TYPES
-from azure_sandbox.rules.types import Body, World, dig
+from azure_sandbox.rules.types import Body, World, dig, refuse
 
 Answer = tuple[int, Any, dict[str, str]]
 ROLE_DEFINITIONS = re.compile(r"(.*)/providers/microsoft\.authorization/roledefinitions(?:/([^/]+))?", re.IGNORECASE)
 FILTER = re.compile(r"(\w+)(?:\(\)|\s+eq\s+'([^']*)'|\('([^']*)'\))?", re.IGNORECASE)
-
-
 SYSTEM_IDENTITY = "/providers/microsoft.managedidentity/identities/default"
+TRANSFORMATION = re.compile(
+    r"(.*/providers/microsoft\.streamanalytics/streamingjobs/[^/]+)/transformations/([^/]+)", re.IGNORECASE
+)
+# All that lies under a subscription without naming a provider; more is asked of a group by POST.
+PLAIN = re.compile(r"/subscriptions/[^/]+(/resources|/resourcegroups(/[^/]+(/resources)?)?)?", re.IGNORECASE)
+LISTED = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "plan", "managedBy", "zones")
+MORE = {"createdTime": "createdAt", "changedTime": "lastModifiedAt"}
 
 
 def special(world: World, method: str, path: str, query: Mapping[str, str], body: Any, who: Principal) -> Answer | None:
-    lower, directory = path.lower(), world.directory
-    if method == "POST" and lower.endswith("/checknameavailability"):
-        return 200, _availability(world, path, body or {}), {}
+    found = subscription.answer(world, method, path, body, who)
+    if found:
+        return found
+    place = subscription_of(path)
+    unknown = place and place.lower() not in [one.lower() for one in subscription.known(world)]
+    refuse(unknown, f"The subscription '{place}' could not be found.", "SubscriptionNotFound", 404)
+    if method != "POST" and "/providers/" not in path.lower() and not PLAIN.fullmatch(path):
+        raise AzureError(404, "NotFound", f"No HTTP resource was found that matches the request path '{path}'.")
     if method != "GET":
         return None
-    if lower == "/tenants":
-        tenant = {"id": f"/tenants/{directory.tenant_id}", "tenantId": directory.tenant_id, "displayName": "Sandbox"}
-        return 200, {"value": [tenant]}, {}
-    subscriptions = [directory.subscription_id, *world.store.value("subscriptions", [])]
-    if lower == "/subscriptions":
-        return 200, {"value": [_subscription(world, s) for s in dict.fromkeys(subscriptions)]}, {}
-    if kind_of(path) == SUBSCRIPTION and lower.count("/") == 2:
-        if name_of(lower) not in [s.lower() for s in subscriptions]:
-            raise AzureError(404, "SubscriptionNotFound", f"The subscription '{name_of(path)}' could not be found.")
-        return 200, _subscription(world, name_of(path)), {}
-    if re.fullmatch(r"/subscriptions/[^/]+/providers/[^/]+", lower):
-        return 200, {"namespace": name_of(path), "registrationState": "Registered", "resourceTypes": []}, {}
-    if lower.endswith(SYSTEM_IDENTITY):
+    if path.lower().endswith(SYSTEM_IDENTITY):
         return 200, _system_identity(world, path, who), {}
+    match = TRANSFORMATION.fullmatch(path)
+    if match:
+        return 200, _transformation(world, path, match[1], match[2], who), {}
     match = ROLE_DEFINITIONS.fullmatch(path)
     if match:
         return _role_definitions(world, path, match[1], match[2], query, who)
@@ -57,36 +70,66 @@ def _system_identity(world: World, path: str, who: Principal) -> Body:
     return {"id": path, "name": "default", "type": kind, "properties": properties}
 
 
+def _transformation(world: World, path: str, job: str, name: str, who: Principal) -> Body:
+    """A job is stored with its query. learn.microsoft.com/rest/api/streamanalytics/transformations/get"""
+    kind = "Microsoft.StreamAnalytics/streamingjobs/transformations"
+    world.access.require(who.object_id, f"{kind}/Read", path)
+    found = dig(world.find(job), "properties.transformation")
+    if str(dig(found, "name")).lower() != name.lower():
+        raise not_found(path)
+    shown = {key: found["properties"][key] for key in ("query", "streamingUnits") if key in found["properties"]}
+    return {"id": path, "name": found["name"], "type": kind, "properties": shown}
+
+
 def collection(
     world: World, path: str, query: Mapping[str, str], who: Principal, show: Callable[[Body], Body]
 ) -> Answer:
     """`{"value": [...]}`; directly below a subscription or group only what the caller may read, else a refusal."""
     kind, above = kind_of(path + "/-"), parent_of(path + "/-")
+    if kind == GROUP:
+        return 200, {"value": _resources(world, path, query, who, show)}, {}
     if kind_of(above) in (SUBSCRIPTION, GROUP) and kind.startswith("microsoft.authorization/"):
         world.access.require(who.object_id, f"{type_of(path + '/-')}/read", above)
-    if path.lower().endswith("/resources") and "/providers/" not in path.lower():
-        above = path.rsplit("/", 1)[0]
-        found = [
-            r for r in world.store.resources(above) if _top(r) and not kind_of(r["id"]).startswith("microsoft.auth")
-        ]
-    elif path.lower().endswith("/resourcegroups"):
-        above, found = path.rsplit("/", 1)[0], world.store.resources(path.rsplit("/", 1)[0], GROUP)
-    else:
-        if kind not in TYPES:
-            raise AzureError(
-                404, "InvalidResourceType", f"The resource type '{type_of(path + '/-')}' could not be found."
-            )
-        found = _below(world, kind, above, path)
-    if group_of(path) and world.store.resource(group_of(path)) is None:
-        raise AzureError(
-            404, "ResourceGroupNotFound", f"Resource group '{name_of(group_of(path))}' could not be found."
-        )
+    if kind not in TYPES:
+        raise subscription.unknown_type(path + "/-", query.get("api-version", ""))
+    found = _below(world, kind, above, path)
+    _require_group(world, path)
     if kind_of(above) in (SUBSCRIPTION, GROUP):
-        may = [r for r in found if world.access.allows(who.object_id, f"{_action(r)}/read", r["id"])]
+        found = _readable(world, found, who)
     else:
         world.access.require(who.object_id, f"{TYPES[kind].name}/read", above)
-        may = found
-    return 200, {"value": [show(resource) for resource in _asked(may, above, query)]}, {}
+    return 200, {"value": [show(resource) for resource in _asked(found, above, query)]}, {}
+
+
+def _resources(
+    world: World, path: str, query: Mapping[str, str], who: Principal, show: Callable[[Body], Body]
+) -> list[Body]:
+    """The groups of a subscription; or what lies in it or in a group, of any type, without properties.
+    learn.microsoft.com/rest/api/resources/resources/list"""
+    above, _, last = path.rpartition("/")
+    _require_group(world, above)
+    groups = last.lower() == "resourcegroups"
+    found = world.store.resources(above, GROUP) if groups else [r for r in world.store.resources(above) if _top(r)]
+    found = _readable(world, filters.chosen(found, query.get("$filter", ""), groups=groups), who)
+    found = found[: int(query["$top"])] if query.get("$top", "").isdigit() else found
+    if groups:
+        return [show(group) for group in found]
+    wanted = query.get("$expand", "").split(",")
+    shown = [{key: r[key] for key in LISTED if key in r} for r in found]
+    for one, resource in zip(shown, found, strict=True):
+        one |= {key: dig(resource, f"systemData.{MORE[key]}") for key in MORE if key in wanted}
+        one |= {key: show(resource)["properties"][key] for key in ("provisioningState",) if key in wanted}
+    return shown
+
+
+def _require_group(world: World, path: str) -> None:
+    if group_of(path) and world.store.resource(group_of(path)) is None:
+        text = f"Resource group '{name_of(group_of(path))}' could not be found."
+        raise AzureError(404, "ResourceGroupNotFound", text)
+
+
+def _readable(world: World, found: list[Body], who: Principal) -> list[Body]:
+    return [r for r in found if world.access.allows(who.object_id, f"{_action(r)}/read", r["id"])]
 
 
 def expanded(world: World, resource: Body, query: Mapping[str, str], show: Callable[[Body], Body]) -> Body:
@@ -137,21 +180,6 @@ def _asked(found: list[Body], above: str, query: Mapping[str, str]) -> list[Body
     return found[: int(query["$top"])] if query.get("$top", "").isdigit() else found
 
 
-def _availability(world: World, path: str, body: Body) -> Body:
-    """Names that are part of a host name; some services send the type, the others have one such type only."""
-    namespace, name = path.split("/")[-2].lower(), str(body.get("name", ""))
-    rules = [rule for rule in TYPES.values() if rule.unique and rule.kind.startswith(namespace + "/")]
-    rule = next((rule for rule in rules if rule.kind == str(body.get("type", rule.kind)).lower()), None)
-    if rule is None:
-        raise AzureError(400, "BadRequest", f"No name of '{body.get('type')}' is checked in '{namespace}'.")
-    if not re.fullmatch(rule.names, name):
-        text = rule.bad_name[1].format(name=name, rule=rule.names)
-        return {"nameAvailable": False, "reason": "AccountNameInvalid", "message": text}
-    if rule.unique and any(r["name"].lower() == name.lower() for r in world.store.resources(kind=rule.kind)):
-        return {"nameAvailable": False, "reason": "AlreadyExists", "message": rule.unique[2].format(name=name)}
-    return {"nameAvailable": True}
-
-
 def _role_definitions(
     world: World, path: str, scope: str, name: str | None, query: Mapping[str, str], who: Principal
 ) -> Answer | None:
@@ -168,20 +196,10 @@ def _role_definitions(
     return 200, {"value": found}, {}
 
 
-def _subscription(world: World, subscription_id: str) -> Body:
-    return {
-        "id": f"/subscriptions/{subscription_id}",
-        "subscriptionId": subscription_id,
-        "tenantId": world.directory.tenant_id,
-        "displayName": "Sandbox",
-        "state": "Enabled",
-        "authorizationSource": "RoleBased",
-    }
-
-
 def _top(resource: Body) -> bool:
-    """Directly in its group: `.../providers/A.B/c/name`."""
-    return len(normal(resource["id"]).split("/")) == 9
+    """Directly in its group: `.../providers/A.B/c/name`; role assignments are no resources of a group."""
+    kind = kind_of(resource["id"])
+    return len(normal(resource["id"]).split("/")) == 9 and not kind.startswith("microsoft.authorization/")
 
 
 def _action(resource: Body) -> str:

@@ -5,7 +5,7 @@ import uuid
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
-from azure_sandbox import listings, soft_delete
+from azure_sandbox import listings, soft_delete, subscription
 from azure_sandbox.access import Access
 from azure_sandbox.clock import Clock
 from azure_sandbox.directory import Directory, Principal
@@ -16,7 +16,6 @@ from azure_sandbox.ids import (
     name_of,
     normal,
     parent_of,
-    subscription_of,
     type_of,
 )
 from azure_sandbox.long_running import Operations
@@ -185,17 +184,7 @@ class ResourceManager:
         self.world.access.require(who.object_id, action, scope)
 
     def _rule(self, path: str, version: str) -> Type:
-        rule, subscription, world = TYPES.get(kind_of(path)), subscription_of(path).lower(), self.world
-        known = {one.lower() for one in (world.directory.subscription_id, *world.store.value("subscriptions", []))}
-        text = f"The subscription '{subscription_of(path)}' could not be found."
-        refuse(subscription and subscription not in known, text, "SubscriptionNotFound", 404)
-        if rule:
-            return rule
-        namespace, _, kind = type_of(path).partition("/")
-        spaces = {name.partition("/")[0] for name in TYPES}
-        text = f"The resource namespace '{namespace}' is invalid."
-        refuse(namespace.lower() not in spaces, text, "InvalidResourceNamespace", 404)
-        text = (
-            f"The resource type '{kind}' could not be found in the namespace '{namespace}' for api version '{version}'."
-        )
-        raise AzureError(404, "InvalidResourceType", text)
+        rule = TYPES.get(kind_of(path))
+        if rule is None:
+            raise subscription.unknown_type(path, version)
+        return rule

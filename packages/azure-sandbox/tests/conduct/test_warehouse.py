@@ -96,12 +96,15 @@ def test_names_are_taken_everywhere(conduct: Conduct) -> None:
     for namespace, kind, name in (
         ("Sql", "Microsoft.Sql/servers", "conduct-sql"),
         ("Synapse", "Microsoft.Synapse/workspaces", "conduct-syn"),
-        ("DataFactory", "Microsoft.DataFactory/factories", "conduct-adf"),
     ):
         path = f"{subscription}/providers/Microsoft.{namespace}/checkNameAvailability"
         asked = {"name": name, "type": kind}
-        assert conduct.world.arm("POST", path, asked).json()["nameAvailable"] is False
-        assert conduct.world.arm("POST", path, asked | {"name": "free-name"}).json()["nameAvailable"] is True
+        assert conduct.world.arm("POST", path, asked).json()["available"] is False
+        assert conduct.world.arm("POST", path, asked | {"name": "free-name"}).json()["available"] is True
+    # Data Factory offers no such question; who takes a name twice is refused.
+    twin = f"{conduct.world.group('elsewhere')}/Microsoft.DataFactory/factories/conduct-adf"
+    answer = conduct.world.arm("PUT", twin, {"location": PLACE})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (409, "DataFactoryNameInUse")
 
 
 def test_azure_tells_where_things_answer(conduct: Conduct) -> None:
