@@ -11,6 +11,7 @@ from azure_sandbox import lifecycle, processes
 sys.path.insert(0, str(Path(__file__).parent.parent / "data"))
 sys.path.insert(0, str(Path(__file__).parent))
 from conduct_world import Conduct
+from learning_world import Workspace  # pyright: ignore[reportMissingImports]
 from sandbox_world import World  # pyright: ignore[reportMissingImports]
 
 
@@ -25,6 +26,16 @@ def conducted(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Conduct]:
         yield made
     finally:
         ended(world)
+
+
+@pytest.fixture(scope="session")
+def learning(conducted: Conduct) -> Workspace:
+    """A workspace in the same sandbox, with all that it needs to score."""
+    with conducted.world.inside():
+        made = Workspace(conducted.world)
+        made.grant()
+        made.fill()
+    return made
 
 
 def ended(world: World) -> None:

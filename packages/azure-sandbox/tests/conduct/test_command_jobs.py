@@ -31,19 +31,16 @@ COMMAND = (
 
 
 @pytest.fixture(scope="module")
-def made(conducted: Conduct) -> Workspace:
-    world = conducted.world
+def made(learning: Workspace) -> Workspace:
+    world = learning.world
     with world.inside():
-        workspace = Workspace(world)
-        reader = world.identity("deployer")["objectId"]
-        logs = f"{workspace.account}/blobServices/default/containers/azureml"
-        world.grant(logs, "Storage Blob Data Reader", reader)
-        workspace.grant()
-        workspace.fill()
-        workspace.write("assets", "train/train.py", TRAIN.encode())
+        logs = f"{learning.account}/blobServices/default/containers/azureml"
+        world.grant(logs, "Storage Blob Data Reader", world.identity("deployer")["objectId"])
+        world.clock(advance=121)
+        learning.write("assets", "train/train.py", TRAIN.encode())
         url = "https://learningacc1.blob.core.windows.net/assets/train"
-        world.put(f"{workspace.path}/codes/train/versions/1", {"properties": {"codeUri": url}})
-    return workspace
+        world.put(f"{learning.path}/codes/train/versions/1", {"properties": {"codeUri": url}})
+    return learning
 
 
 @pytest.fixture
