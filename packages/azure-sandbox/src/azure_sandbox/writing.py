@@ -84,9 +84,9 @@ class Writer:
         except AzureError:
             self._undo(made, old)
             raise
-        status = 200 if old else 201
         stored = self.world.store.resource(path) or new
-        if not rule.slow:
+        status = 200 if method == "PATCH" or rule.implicit else rule.answers[1 if old else 0]
+        if not rule.slow or (method == "PATCH" and rule.slow == "location"):
             return status, self.shown(stored), {}
         kind = "write" if old else "create"
         headers = self._operations.begin(path, kind, str(stored.get("location", "")), rule.slow, version)

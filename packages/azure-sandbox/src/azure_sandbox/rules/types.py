@@ -67,6 +67,7 @@ class Type:
     computed: Mapping[str, Any] = field(default_factory=dict)
     unique: tuple[int, str, str] | None = None
     kept: Mapping[str, Any] = field(default_factory=dict)
+    answers: tuple[int, int] = (201, 200)
     slow: str = ""
     implicit: bool = False
     brings: bool = False
