@@ -100,7 +100,8 @@ def check_compute(world: World, resource_id: str, body: Body, old: Body | None) 
     kind, inner = body["properties"]["computeType"], body["properties"].get("properties") or {}
     invalid(str(kind).lower() != "amlcompute", f"This sandbox offers the compute type AmlCompute, not '{kind}'.")
     invalid(not inner.get("vmSize"), "The property 'properties.properties.vmSize' of an AmlCompute is required.")
-    scale = inner.get("scaleSettings") or {}
+    # A PATCH of the API version that azure-mgmt-machinelearningservices speaks has the settings one level higher.
+    scale = inner["scaleSettings"] = (inner.get("scaleSettings") or {}) | (body["properties"].pop("scaleSettings", {}))
     least, most = scale.get("minNodeCount", 0), scale.get("maxNodeCount")
     text = f"The node counts must be 0 <= minNodeCount <= maxNodeCount, not {least} and {most}."
     invalid(most is None or not 0 <= least <= most, text)
