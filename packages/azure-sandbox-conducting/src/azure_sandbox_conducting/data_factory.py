@@ -10,12 +10,12 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import name_of, normal, parent_of
 from azure_sandbox_learning.jobs import Jobs
+from azure_sandbox_storage.blobs import Blobs
 from factory_engine import (
     DefinitionError,
     ExpressionError,

@@ -13,9 +13,9 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
-from azure_sandbox.blobs import Blobs, Place
 from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
+from azure_sandbox_storage.blobs import Blobs, Place
 from factory_engine import ActivityError, CopyRequest, Dataset
 from factory_engine.outputs import copy_output
 from sql_engine import SqlError

@@ -11,7 +11,7 @@ from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
-from azure_sandbox.blobs import Blobs
+from azure_sandbox_storage.blobs import Blobs
 from factory_engine import Dataset
 from pyarrow import csv
 

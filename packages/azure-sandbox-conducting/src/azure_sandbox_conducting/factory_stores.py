@@ -10,11 +10,11 @@ from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
 
-from azure_sandbox.blobs import Place
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import normal
+from azure_sandbox_storage.blobs import Place
 from factory_engine import ActivityError, Dataset, LinkedService
 from sql_engine import SqlError
 

@@ -15,10 +15,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import httpx
-from azure_sandbox.blobs import Blobs, Place
 from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
 from azure_sandbox.proxy import door_of
+from azure_sandbox_storage.blobs import Blobs, Place
 from factory_engine import ActivityError, CopyRequest, DeleteRequest, MetadataRequest, ScriptRequest, WebRequest
 from factory_engine.outputs import delete_output, metadata_output, script_output, web_output
 from sql_engine import SqlError

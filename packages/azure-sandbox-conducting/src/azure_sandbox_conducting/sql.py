@@ -18,11 +18,11 @@ from typing import Any
 from urllib.parse import quote, unquote, urlsplit
 
 import pyarrow as pa
-from azure_sandbox.blobs import Blobs, Place
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import name_of, parent_of
+from azure_sandbox_storage.blobs import Blobs, Place
 from sql_engine import Principal as Caller
 from sql_engine import ResultSet, Server, SqlError, query, sid_of
 

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from azure_sandbox.blob_access import BLOBS
-from azure_sandbox.blobs import Blobs, Place, place_of
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
-from azure_sandbox.storage import CONTAINERS, account_of
+from azure_sandbox_storage.blob_access import BLOBS
+from azure_sandbox_storage.blobs import Blobs, Place, place_of
+from azure_sandbox_storage.storage import CONTAINERS, account_of
 
 DATASTORE = re.compile(r"azureml://(?:.*/)?datastores/([^/]+)/paths/?(.*)", re.IGNORECASE)
 ACCESS = "ScriptExecution.StreamAccess"

@@ -9,10 +9,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from azure_sandbox.blobs import Blobs, Place
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
+from azure_sandbox_storage.blobs import Blobs, Place
 
 from azure_sandbox_learning import commands, environments
 from azure_sandbox_learning.cluster import Clusters

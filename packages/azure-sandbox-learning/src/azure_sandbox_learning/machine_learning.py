@@ -8,12 +8,12 @@ import re
 import uuid
 from typing import Any
 
-from azure_sandbox.blobs import Blobs, Place
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import name_of
 from azure_sandbox.web import Web, identify, json_body
+from azure_sandbox_storage.blobs import Blobs, Place
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
@@ -198,7 +198,7 @@ class MachineLearning:
         kind = (store["properties"].get("credentials") or {}).get("credentialsType", "None")
         if kind != "AccountKey":
             return 200, {"secretsType": "None"}
-        return 200, {"secretsType": "AccountKey", "key": self._sandbox.azurite.key(store["properties"]["accountName"])}
+        return 200, {"secretsType": "AccountKey", "key": self._blobs.azurite.key(store["properties"]["accountName"])}
 
     async def start_upload(self, path: str, _: Any, principal: Principal) -> Any:
         """A container of its own for a version of code, and a link of the workspace's identity to fill it."""

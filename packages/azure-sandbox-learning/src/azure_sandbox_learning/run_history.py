@@ -6,11 +6,11 @@ Nothing of this is documented by Azure; it is what azure-ai-ml asks for (jobs.st
 import re
 from typing import Any
 
-from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
 from azure_sandbox.tokens import ARM
 from azure_sandbox.web import Web, identify, json_body
+from azure_sandbox_storage.blobs import Blobs
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 

@@ -6,11 +6,11 @@ Source: https://learn.microsoft.com/rest/api/streamanalytics/streaming-jobs/star
 from datetime import UTC, datetime
 from typing import Any
 
-from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import normal
+from azure_sandbox_storage.blobs import Blobs
 
 from azure_sandbox_streaming.event_log import EventLog
 from azure_sandbox_streaming.metrics import Monitor

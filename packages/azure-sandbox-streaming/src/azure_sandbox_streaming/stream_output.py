@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from azure_sandbox.blobs import Place
 from azure_sandbox.errors import AzureError
+from azure_sandbox_storage.blobs import Place
 
 BLOB = "microsoft.storage/blob"
 

@@ -6,7 +6,7 @@ from typing import Any
 from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import normal
-from azure_sandbox.storage import CONTAINERS, account_of
+from azure_sandbox_storage.storage import CONTAINERS, account_of
 
 from azure_sandbox_streaming.event_hubs import HUBS
 from azure_sandbox_streaming.stream_output import Target

@@ -14,9 +14,9 @@ from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
-from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
+from azure_sandbox_storage.blobs import Blobs
 
 from azure_sandbox_streaming.event_log import EventLog
 from azure_sandbox_streaming.stream_output import Batches, File, Target

@@ -1,5 +1,6 @@
 """A private certificate authority that never leaves the state folder, and a certificate for every Azure host name."""
 
+import secrets
 import ssl
 from pathlib import Path
 
@@ -61,3 +62,11 @@ def _load(certificate: Path, key: Path) -> trustme.CA:
 def _write_secret(path: Path, content: bytes) -> None:
     path.touch(mode=0o600)
     path.write_bytes(content)
+
+
+def secret(path: Path) -> str:
+    """A random secret, made once."""
+    if not path.exists():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        _write_secret(path, secrets.token_hex(32).encode())
+    return path.read_text()

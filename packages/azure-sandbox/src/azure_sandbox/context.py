@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from azure_sandbox.access import Access
-from azure_sandbox.azurite import Azurite
+from azure_sandbox.certificates import Certificates
 from azure_sandbox.clock import Clock
 from azure_sandbox.directory import Directory
 from azure_sandbox.errors import AzureError
@@ -28,7 +28,7 @@ class Sandbox:
     access: Access
     manager: ResourceManager
     tokens: Tokens
-    azurite: Azurite
+    certificates: Certificates
     faults: Faults
     ports: dict[str, int] = field(default_factory=dict)
     status: dict[str, Callable[[], Any]] = field(default_factory=dict)

@@ -85,7 +85,8 @@ def stop(state: Path) -> bool:
     found = running(state)
     if found:
         processes.end(found["pid"], str(state), patience=20)
-    processes.end_noted(state / "azurite" / "process.json")  # a server that was killed has left it
+    for note in state.glob("*/process.json"):  # a server that was killed has left them
+        processes.end_noted(note)
     (state / "server.json").unlink(missing_ok=True)
     return found is not None
 

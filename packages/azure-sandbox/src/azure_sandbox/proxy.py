@@ -34,7 +34,7 @@ class Proxy:
             method, target = [*head, "", ""][:2]
             host, _, port = target.rpartition(":")
             door = door_of(host) if method == "CONNECT" and port == "443" else None
-            if door is None:
+            if door not in self._ports:
                 await self._refuse(writer, method, target)
             else:
                 await self._tunnel(reader, writer, self._ports[door])

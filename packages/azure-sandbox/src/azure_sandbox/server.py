@@ -6,7 +6,6 @@ import contextlib
 import fcntl
 import json
 import os
-import secrets
 import signal
 import socket
 import sys
@@ -20,9 +19,7 @@ import uvloop
 
 from azure_sandbox import control
 from azure_sandbox.access import Access
-from azure_sandbox.azurite import Azurite
-from azure_sandbox.blob_door import BlobDoor
-from azure_sandbox.certificates import Certificates
+from azure_sandbox.certificates import Certificates, secret
 from azure_sandbox.clock import Clock
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Directory
@@ -31,7 +28,7 @@ from azure_sandbox.faults import Faults
 from azure_sandbox.processes import free_port
 from azure_sandbox.proxy import Proxy
 from azure_sandbox.resource_manager import ResourceManager
-from azure_sandbox.services import install
+from azure_sandbox.services import Hooks, install
 from azure_sandbox.store import Store
 from azure_sandbox.tokens import Tokens
 from azure_sandbox.web import Web
@@ -61,17 +58,19 @@ def build(state: Path, *, clock: str | None = None, speed: float | None = None) 
         manager=ResourceManager(store, ticking, directory, access, slow=faults.slow),
         tokens=Tokens(state / "keys", store, directory),
         faults=faults,
-        azurite=Azurite(state / "azurite", certificates, _secret(state / "keys" / "azurite")),
+        certificates=certificates,
     )
     return sandbox, certificates
 
 
 async def serve(sandbox: Sandbox, certificates: Certificates, key: str) -> None:
     """Listens, says so in `server.json`, and serves until SIGTERM or SIGINT."""
-    web, door = Web(sandbox), BlobDoor(sandbox)
-    services = install(sandbox, web)
+    web = Web(sandbox)
+    hooks = Hooks(sandbox=sandbox, web=web)
+    services = install(hooks)
     sandbox.ports = _ports(sandbox.state)
-    proxy = Proxy({"web": sandbox.ports["web"], "blob": sandbox.ports["blob"]}, _recorder(sandbox))
+    doors = {name: sandbox.ports[name] for name in ("web", *hooks.doors)}
+    proxy = Proxy(doors, _recorder(sandbox))
     stopped = asyncio.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
@@ -79,7 +78,8 @@ async def serve(sandbox: Sandbox, certificates: Certificates, key: str) -> None:
         context = certificates.server_context()
         await stack.enter_async_context(_application(web.app, sandbox.ports["web"], context))
         await stack.enter_async_context(_application(control.application(sandbox, key), sandbox.ports["control"]))
-        for handle, name, tls in ((door.handle, "blob", context), (proxy.handle, "proxy", None)):
+        listeners = [(handle, name, context) for name, handle in hooks.doors.items()]
+        for handle, name, tls in (*listeners, (proxy.handle, "proxy", None)):
             port = sandbox.ports[name]
             listener = await asyncio.start_server(handle, "127.0.0.1", port, ssl=tls, limit=1 << 20, backlog=512)
             stack.callback(listener.close)
@@ -93,7 +93,6 @@ async def serve(sandbox: Sandbox, certificates: Certificates, key: str) -> None:
         for service in reversed(services):
             await service.close()
         await sandbox.clock.stop()
-    await sandbox.azurite.stop()
     sandbox.store.close()
     (sandbox.state / "server.json").unlink(missing_ok=True)
 
@@ -152,15 +151,6 @@ def _recorder(sandbox: Sandbox) -> Any:
     return refused
 
 
-def _secret(path: Path) -> str:
-    """A random secret, made once."""
-    if not path.exists():
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.touch(mode=0o600)
-        path.write_text(secrets.token_hex(32))
-    return path.read_text()
-
-
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--state", type=Path, required=True)
@@ -175,7 +165,7 @@ def main() -> None:
         except OSError:
             sys.exit(f"another process serves the sandbox in {state}")
         sandbox, certificates = build(state, clock=options.clock, speed=options.speed)
-        uvloop.run(serve(sandbox, certificates, _secret(state / "keys" / "control")))
+        uvloop.run(serve(sandbox, certificates, secret(state / "keys" / "control")))
 
 
 if __name__ == "__main__":

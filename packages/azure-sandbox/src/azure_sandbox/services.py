@@ -1,21 +1,21 @@
 """The services of a sandbox: where each is hooked into Resource Manager, the hosts and the clock.
 
-The core brings Storage. Packages bring the others by two entry points each: `azure_sandbox.rules` names a
-module whose import declares resource types, `azure_sandbox.services` one like `Module`.
+Packages bring them by two entry points each: `azure_sandbox.rules` names a module whose import hangs code into the
+rules of its types, `azure_sandbox.services` one like `Module`.
 """
 
-from collections.abc import Sequence
+from asyncio import StreamReader, StreamWriter
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from graphlib import TopologicalSorter
 from importlib.metadata import entry_points
 from typing import Any, Protocol, TypeVar
 
-from azure_sandbox import dfs, storage
-from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.web import Web
 
 GROUP = "azure_sandbox.services"
+Door = Callable[[StreamReader, StreamWriter], Awaitable[None]]
 T = TypeVar("T")
 
 
@@ -27,12 +27,16 @@ class Service(Protocol):
 
 @dataclass(frozen=True, kw_only=True)
 class Hooks:
-    """What a service hooks itself into, and what it finds there. `offers`: by class, for services that come after."""
+    """What a service hooks itself into, and what it finds there.
+
+    offers  what services give to those that come after them, by class
+    doors   handlers of TLS connections, for what is no plain web application: see `proxy.door_of`
+    """
 
     sandbox: Sandbox
     web: Web
-    blobs: Blobs
     offers: dict[type, Any] = field(default_factory=dict)
+    doors: dict[str, Door] = field(default_factory=dict)
 
     def offered(self, kind: type[T]) -> T:
         return self.offers[kind]
@@ -46,12 +50,8 @@ class Module(Protocol):
     def install(self, hooks: Hooks) -> Sequence[Service]: ...
 
 
-def install(sandbox: Sandbox, web: Web) -> list[Service]:
+def install(hooks: Hooks) -> list[Service]:
     """Returns what is started, and ended in the reverse order, with the process."""
-    blobs = Blobs(sandbox)
-    hooks = Hooks(sandbox=sandbox, web=web, blobs=blobs)
-    storage.install(sandbox, blobs)
-    dfs.install(blobs, web)
     modules: dict[str, Module] = {point.name: point.load() for point in entry_points(group=GROUP)}
     order = TopologicalSorter({name: module.AFTER for name, module in sorted(modules.items())}).static_order()
     return [service for name in order for service in modules[name].install(hooks)]

@@ -10,7 +10,7 @@ import pytest
 from azure.core.exceptions import HttpResponseError
 from azure.identity import ManagedIdentityCredential
 from azure.storage.blob import BlobSasPermissions, BlobServiceClient, generate_blob_sas
-from azure_sandbox.blob_access import need_of
+from azure_sandbox_storage.blob_access import need_of
 from sandbox_world import World
 
 URL = "https://dooraccount1.blob.core.windows.net"

@@ -74,7 +74,7 @@ def test_reset_removes_no_folder_that_is_not_a_sandbox(tmp_path: Path) -> None:
         (["clock", "advance", "--to", "2026-01-01T00:00:00"], "names no time zone"),
         (["clock", "advance", "--to", "2020-01-01T00:00:00Z"], "cannot go back"),
         (["clock", "speed", "--", "-1"], "must be 0 or more"),
-        (["run", "--as", "nobody", "--", "true"], "nobody is called 'nobody'; there is: "),
+        (["run", "--as", "no-one", "--", "true"], "nobody is called 'no-one'; there is: "),
         (["run", "--", "no-such-command"], "no command `no-such-command`"),
     ],
 )

@@ -2,10 +2,11 @@
 
 from typing import Any
 
-from azure_sandbox.blob_access import ACCOUNTS
-from azure_sandbox.blobs import Blobs
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
+
+from azure_sandbox_storage.blob_access import ACCOUNTS
+from azure_sandbox_storage.blobs import Blobs
 
 CONTAINERS = f"{ACCOUNTS}/blobservices/containers"
 Answer = tuple[int, Any, dict[str, str]]
@@ -13,7 +14,7 @@ Answer = tuple[int, Any, dict[str, str]]
 
 def install(sandbox: Sandbox, blobs: Blobs) -> None:
     async def account_put(resource: dict[str, Any], old: dict[str, Any] | None) -> None:
-        sandbox.azurite.declare(resource["name"])
+        blobs.azurite.declare(resource["name"])
         if old is None:
             await _empty(blobs, resource["name"])
 
@@ -27,7 +28,7 @@ def install(sandbox: Sandbox, blobs: Blobs) -> None:
         await blobs.remove_container(account_of(resource["id"]), resource["name"])
 
     async def list_keys(resource: dict[str, Any], _: Any, __: Principal) -> Answer:
-        key = sandbox.azurite.key(resource["name"])
+        key = blobs.azurite.key(resource["name"])
         return 200, {"keys": [{"keyName": n, "value": key, "permissions": "FULL"} for n in ("key1", "key2")]}, {}
 
     manager = sandbox.manager

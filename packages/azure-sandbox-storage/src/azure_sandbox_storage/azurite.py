@@ -53,7 +53,10 @@ class Azurite:
                     self._running = True
         return self.port
 
-    async def stop(self) -> None:
+    def start(self) -> None:
+        """It starts when somebody asks for a blob."""
+
+    async def close(self) -> None:
         """Ends it, so that it writes all to disk; also when somebody has removed its folder."""
         note = self._folder / "process.json"
         if self._pid:

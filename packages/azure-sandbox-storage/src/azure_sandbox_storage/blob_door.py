@@ -11,10 +11,12 @@ import uuid
 from collections.abc import AsyncIterator
 from xml.sax.saxutils import escape
 
-from azure_sandbox.blob_access import BlobAccess, Call
 from azure_sandbox.context import Sandbox
 from azure_sandbox.errors import AzureError
 from azure_sandbox.proxy import CHUNK, pipe
+
+from azure_sandbox_storage.azurite import Azurite
+from azure_sandbox_storage.blob_access import BlobAccess, Call
 
 LOOPBACK = ssl.create_default_context()
 LOOPBACK.check_hostname = False  # Azurite listens on loopback with a certificate of this sandbox
@@ -22,8 +24,8 @@ LOOPBACK.verify_mode = ssl.CERT_NONE
 
 
 class BlobDoor:
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, azurite: Azurite) -> None:
+        self._sandbox, self._azurite = sandbox, azurite
         self.access = BlobAccess(sandbox)
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -38,7 +40,7 @@ class BlobDoor:
                     break
                 refusal = fault.error if fault else self._refusal(call)
                 if refusal is None and azurite is None:
-                    port = await self._sandbox.azurite.ready()
+                    port = await self._azurite.ready()
                     answers, azurite = await asyncio.open_connection("127.0.0.1", port, ssl=LOOPBACK, limit=1 << 20)
                     back = asyncio.create_task(pipe(answers, writer))
                 if refusal is None and azurite is not None:

@@ -11,12 +11,12 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 import httpx
+from azure_sandbox.errors import AzureError
+from azure_sandbox.web import Web
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
-from azure_sandbox.blobs import Blobs, Place, listed
-from azure_sandbox.errors import AzureError
-from azure_sandbox.web import Web
+from azure_sandbox_storage.blobs import Blobs, Place, listed
 
 KEPT = ("etag", "last-modified", "content-length", "content-type", "content-range", "x-ms-creation-time")
 FOLDER = {"x-ms-meta-hdi_isfolder": "true"}

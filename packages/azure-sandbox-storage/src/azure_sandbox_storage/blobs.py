@@ -17,11 +17,12 @@ from typing import Any
 from urllib.parse import quote, urlencode, urlsplit
 
 import httpx
-
-from azure_sandbox.blob_access import AUDIENCE
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
+
+from azure_sandbox_storage.azurite import Azurite
+from azure_sandbox_storage.blob_access import AUDIENCE
 
 VERSION = "2021-12-02"
 HOST = ".blob.core.windows.net"
@@ -59,8 +60,8 @@ def place_of(url: str) -> Place:
 class Blobs:
     """Every method raises AzureError as the blob service answered."""
 
-    def __init__(self, sandbox: Sandbox) -> None:
-        self._sandbox = sandbox
+    def __init__(self, sandbox: Sandbox, azurite: Azurite) -> None:
+        self._sandbox, self.azurite = sandbox, azurite
         bundle = str(sandbox.state / "certificates" / "bundle.pem")
         self._client = httpx.AsyncClient(verify=ssl.create_default_context(cafile=bundle), trust_env=False, timeout=60)
         self._direct = httpx.AsyncClient(verify=False, trust_env=False, timeout=60)  # noqa: S501  loopback only
@@ -150,7 +151,7 @@ class Blobs:
         return [name.text or "" for name in listed.iterfind("./Containers/Container/Name")]
 
     async def _behind(self, method: str, account: str, target: str, expected: set[int]) -> httpx.Response:
-        port = await self._sandbox.azurite.ready()
+        port = await self.azurite.ready()
         headers = self._headers(self._sandbox.directory.deployer, account)
         response = await self._direct.request(method, f"https://127.0.0.1:{port}{target}", headers=headers)
         if response.status_code >= 400 and response.status_code not in expected:
