@@ -141,7 +141,8 @@ class Call:
         if answer.status_code >= 400:
             found = str(answer.headers.get("x-ms-error-code", "InternalError"))
             code = {"BlobNotFound": "PathNotFound", "BlobAlreadyExists": "PathAlreadyExists"}.get(found, found)
-            raise AzureError(answer.status_code, code, f"The request was refused by the blob service: {code}.")
+            told = {name: value for name, value in answer.headers.items() if name == "www-authenticate"}
+            raise AzureError(answer.status_code, code, f"The request was refused by the blob service: {code}.", told)
         return answer
 
 

@@ -26,6 +26,8 @@ from azure_sandbox.store import Store
 
 ARM = frozenset({"https://management.azure.com", "https://management.core.windows.net"})
 LOGIN = "https://login.microsoftonline.com"
+ISSUER = "https://sts.windows.net"
+AUTHORITY = "https://login.windows.net"
 IDENTITY_LIFE = 24 * 3600  # seconds; managed identities' tokens are good for 24 hours
 USER_LIFE = 3600
 AZURE_CLI = "04b07795-8ddb-461a-bbee-02f9e1bf7b46"  # the application through which a person signs in
@@ -57,7 +59,7 @@ class Tokens:
         person = principal.kind == "User"
         claims: dict[str, Any] = {
             "aud": audience,
-            "iss": f"https://sts.windows.net/{self._directory.tenant_id}/",
+            "iss": f"{ISSUER}/{self._directory.tenant_id}/",
             "iat": now - 5,
             "nbf": now - 5,
             "exp": now + (life or (USER_LIFE if person else IDENTITY_LIFE)),
@@ -81,25 +83,39 @@ class Tokens:
     def principal_of(self, authorization: str, audiences: Collection[str]) -> Principal:
         """Who sends this header; 401 with Resource Manager's codes when it is no valid token for one of `audiences`."""
         scheme, _, token = authorization.partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            raise _unauthorized("AuthenticationFailed", "Authentication failed. The 'Authorization' header is missing.")
+        if not authorization:
+            said = "The authentication failed because of missing 'Authorization' header."
+            text = "Authentication failed. The 'Authorization' header is missing."
+            raise self._unauthorized("AuthenticationFailed", text, said)
+        if scheme.lower() != "bearer" or not token.strip():
+            text = "Authentication failed. The 'Authorization' header is provided in an invalid format."
+            raise self._unauthorized("AuthenticationFailedInvalidHeader", text)
         claims = self._claims(token.strip())
-        if claims["exp"] < time.time():
-            raise _unauthorized(
-                "ExpiredAuthenticationToken",
-                f"The access token expiry UTC time '{_utc(claims['exp'])}' is earlier than current UTC time "
-                f"'{_utc(time.time())}'.",
-            )
-        if str(claims["aud"]).rstrip("/") not in audiences:
-            raise _unauthorized(
-                "InvalidAuthenticationTokenAudience",
-                f"The access token has been obtained for wrong audience or resource '{claims['aud']}'. It should "
-                f"exactly match with one of the allowed audiences {', '.join(repr(a) for a in sorted(audiences))}.",
-            )
+        self._check(claims, audiences)
         found = self._directory.find(claims["oid"])
         if found is None:
-            raise _unauthorized("InvalidAuthenticationToken", f"The principal '{claims['oid']}' no longer exists.")
+            raise self._unauthorized("InvalidAuthenticationToken", f"The principal '{claims['oid']}' no longer exists.")
         return found
+
+    def _check(self, claims: dict[str, Any], audiences: Collection[str]) -> None:
+        """Tenant, age and audience of a token whose signature is right."""
+        tenant = self._directory.tenant_id
+        if claims.get("tid") != tenant:
+            text = (
+                f"The access token is from the wrong issuer '{claims.get('iss')}'. It must match the tenant "
+                f"'{ISSUER}/{tenant}/' associated with this subscription. Please use the authority (URL) "
+                f"'{AUTHORITY}/{tenant}' to get the token."
+            )
+            raise self._unauthorized("InvalidAuthenticationTokenTenant", text)
+        if claims["exp"] < time.time():
+            text = f"The access token expiry UTC time '{_utc(claims['exp'])}' is earlier than current UTC time "
+            raise self._unauthorized("ExpiredAuthenticationToken", f"{text}'{_utc(time.time())}'.")
+        if str(claims["aud"]).rstrip("/") not in audiences:
+            text = (
+                f"The access token has been obtained for wrong audience or resource '{claims['aud']}'. It should "
+                f"exactly match with one of the allowed audiences {', '.join(repr(a) for a in sorted(audiences))}."
+            )
+            raise self._unauthorized("InvalidAuthenticationTokenAudience", text)
 
     def _claims(self, token: str) -> dict[str, Any]:
         """Verified claims; remembered, so that the signature is not paid for on every request."""
@@ -108,11 +124,18 @@ class Tokens:
             try:
                 claims = jwt.decode(token, self._public, ["RS256"], options=options)
             except jwt.PyJWTError as error:
-                raise _unauthorized("InvalidAuthenticationToken", f"The access token is invalid: {error}.") from None
+                text = f"The access token is invalid: {error}."
+                raise self._unauthorized("InvalidAuthenticationToken", text) from None
             if len(self._seen) > 4096:
                 self._seen.clear()
             self._seen[token] = claims
         return self._seen[token]
+
+    def _unauthorized(self, code: str, message: str, said: str = "") -> AzureError:
+        """With Resource Manager's challenge, from whose authority clients learn the tenant."""
+        about = f'authorization_uri="{AUTHORITY}/{self._directory.tenant_id}", error="invalid_token"'
+        challenge = f'Bearer {about}, error_description="{said or message}"'
+        return AzureError(401, code, message, headers={"WWW-Authenticate": challenge})
 
     # The managed-identity endpoint
 
@@ -194,11 +217,6 @@ def _load_key(path: Path) -> rsa.RSAPrivateKey:
     path.touch(mode=0o600)
     path.write_bytes(key.private_bytes(serialization.Encoding.PEM, form, serialization.NoEncryption()))
     return key
-
-
-def _unauthorized(code: str, message: str) -> AzureError:
-    challenge = f'Bearer authorization_uri="{LOGIN}/common", error="invalid_token", error_description="{message}"'
-    return AzureError(401, code, message, headers={"WWW-Authenticate": challenge})
 
 
 def _refused(status: int, message: str) -> Response:
