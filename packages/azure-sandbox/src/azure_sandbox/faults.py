@@ -13,6 +13,7 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal, Self
 
 from azure_sandbox.errors import AzureError
+from azure_sandbox.limits import throttled
 from azure_sandbox.store import Store
 
 SERVICES = {  # by the end of the host name
@@ -24,7 +25,7 @@ SERVICES = {  # by the end of the host name
     "api.azureml.ms": "ml",
 }
 BUSY = {
-    "arm": (429, "TooManyRequests", "The number of requests to the subscription exceeded the limit. Try again later."),
+    "ml": (429, "TooManyRequests", "The number of requests exceeded the limit. Try again later."),
     "blob": (503, "ServerBusy", "The server is currently unable to receive requests. Please retry your request."),
     "eventhubs": (503, "50002", "The server is busy. Please wait and try the operation again."),
 }  # fmt: skip
@@ -100,8 +101,12 @@ class Faults:
         place, after = chance.random(), chance.random() < 0.5
         said = f"azure-sandbox: a fault of seed {plan.seed}, request {number} to {service}"
         if (place := place - plan.throttle) < 0:
-            status, code, text = BUSY.get(service, BUSY["arm"])
-            return Fault(AzureError(status, code, text, {"Retry-After": "1"}, [{"message": said}]))
+            if service == "arm":
+                error = throttled(method, path)
+            else:
+                error = AzureError(*BUSY.get(service, BUSY["blob"]), {"Retry-After": "1"})
+            error.details.append({"message": said})
+            return Fault(error)
         if (place := place - plan.error) < 0:
             text = "The server encountered an internal error. Please retry the request."
             return Fault(AzureError(500, "InternalServerError", text, details=[{"message": said}]))

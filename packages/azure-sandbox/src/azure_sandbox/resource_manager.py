@@ -18,6 +18,7 @@ from azure_sandbox.ids import (
     parent_of,
     type_of,
 )
+from azure_sandbox.limits import Limits
 from azure_sandbox.long_running import Operations
 from azure_sandbox.rules import TYPES
 from azure_sandbox.rules.types import (
@@ -48,6 +49,7 @@ class ResourceManager:
         """`slow`: by how many seconds an operation on a resource takes longer than usual."""
         self.world = World(store=store, clock=clock, directory=directory, access=access)
         self._operations = Operations(store, slow)
+        self._limits = Limits()
         self._actions: dict[tuple[str, str], Handler] = {}
         self._refused: dict[tuple[str, str], tuple[str, ...]] = {}
         self._collections: dict[str, Handler] = {}
@@ -96,6 +98,7 @@ class ResourceManager:
         entry = {"id": request_id, "at": self.world.clock.stamp(), "principal": principal.object_id, "method": method}
         entry |= {"host": "management.azure.com", "path": path, "status": status, "code": code, "message": message}
         self.world.store.record(entry)
+        headers |= self._limits.taken(principal.object_id, method, path)
         headers |= {"x-ms-request-id": request_id, "x-ms-correlation-request-id": request_id}
         if code:
             headers["x-ms-failure-cause"] = "gateway" if status in (401, 403) else "service"

@@ -40,7 +40,13 @@ def test_a_seed_gives_the_same_faults_again_and_another_gives_others(store: Stor
     assert first == drawn(store, seed=1, **shares)
     assert first != drawn(store, seed=2, **shares)
     cuts = {"ConnectionCut before", "ConnectionCut after"}
-    assert set(first) == {"", "TooManyRequests", "AnotherOperationInProgress", "InternalServerError", *cuts}
+    assert set(first) == {
+        "",
+        "SubscriptionRequestsThrottled",
+        "AnotherOperationInProgress",
+        "InternalServerError",
+        *cuts,
+    }
     assert 100 < first.count("") < 140
 
 
@@ -97,7 +103,7 @@ def test_the_management_client_survives_throttling_errors_cuts_and_slow_provisio
             assert made.provisioning_state == "Succeeded"
         assert len(list(client.storage_accounts.list_by_resource_group("faults"))) == 3
     codes = {entry["code"] for entry in failing.status()["refusals"]}
-    assert codes & {"TooManyRequests", "InternalServerError", "ConnectionCut"}
+    assert codes & {"SubscriptionRequestsThrottled", "InternalServerError", "ConnectionCut"}
 
 
 def test_the_blob_client_survives_a_busy_and_failing_service(failing: World) -> None:

@@ -86,7 +86,7 @@ SPOILT: list[Callable[[str], str]] = [
     lambda token: token[:-20] + "A" * 20,
     lambda token: ".".join([token.split(".")[0], token.split(".")[1][:-8] + "AAAAAAAA", token.split(".")[2]]),
     lambda token: jwt.encode(claims_of(token), "guessed" * 8, "HS256"),
-    lambda token: jwt.encode(claims_of(token), None, "none"),
+    lambda token: jwt.encode(claims_of(token), "", "none"),
 ]
 
 
