@@ -89,7 +89,7 @@ class ResourceManager:
     async def handle(self, method: str, path: str, query: Mapping[str, str], body: Any, principal: Principal) -> Answer:
         """Never raises for what a caller did: refusals are answers. Each request is logged with its id."""
         request_id, code, message = str(uuid.uuid4()), None, None
-        path = "/" + path.strip("/")
+        path = "/" + re.sub("/+", "/", path).strip("/")  # `az resource show` doubles slashes, which Azure takes
         try:
             status, answer, headers = await self._route(method.upper(), path, query, body, principal)
         except AzureError as refusal:

@@ -19,6 +19,8 @@ DELETED = re.compile(
     r"/subscriptions/([^/]+)/providers/microsoft\.keyvault(?:/locations/([^/]+))?/deletedvaults(?:/([^/]+))?(/purge)?",
     re.IGNORECASE,
 )
+# `az keyvault list-deleted` asks for hardware modules too, of which there are none.
+DELETED_MODULES = re.compile(r"/subscriptions/[^/]+/providers/microsoft\.keyvault/deletedmanagedhsms", re.IGNORECASE)
 Answer = tuple[int, Any, dict[str, str]]
 
 
@@ -80,6 +82,8 @@ def purge_at_once(world: World, path: str, query: Mapping[str, str]) -> bool:
 
 def purge(world: World, method: str, path: str, who: Principal) -> Answer | None:
     """The deleted vaults: list, get, purge. None when the path means something else."""
+    if method == "GET" and DELETED_MODULES.fullmatch(path):
+        return 200, {"value": []}, {}
     match = DELETED.fullmatch(path)
     if not match:
         return None

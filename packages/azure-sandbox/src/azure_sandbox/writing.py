@@ -101,7 +101,9 @@ class Writer:
             raise AzureError(400, "InvalidRequestContent", "The property 'properties' must be a JSON object.")
         fill_defaults(rule, new)
         check_body(self.world, rule, new)
-        resource_id = old["id"] if old else path
+        # Whatever a caller writes (`az group create`: resourcegroups), a group has one spelling.
+        first = "/resourceGroups/".join(path.rsplit("/", 2)[::2]) if rule.kind == GROUP else path
+        resource_id = old["id"] if old else first
         if old:
             check_fixed(rule, new, old)
         elif rule.unique:

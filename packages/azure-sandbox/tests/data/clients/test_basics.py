@@ -71,6 +71,14 @@ def test_diagnostics_hang_on_a_resource(client: Client, world: World, group: str
     assert resources.check_existence_by_id(setting, **version) is False
 
 
+def test_ids_are_taken_as_clients_write_them(world: World) -> None:
+    group = world.put(f"{world.subscription}/resourcegroups/Spelt", HERE)
+    assert group["id"] == f"{world.subscription}/resourceGroups/Spelt"
+    name = f"{world.subscription}/resourceGroups/spelt/providers/{IDENTITY.replace('/', '//')}/one"
+    assert world.put(name, HERE)["name"] == "one"  # as `az resource` doubles the slash before a type
+    assert world.arm("DELETE", group["id"]).status_code == 202
+
+
 def test_providers_are_registered(client: Client) -> None:
     providers = client(ResourceManagementClient).providers
     assert providers.register("Microsoft.EventHub").registration_state == "Registered"

@@ -78,6 +78,8 @@ def test_a_vault_is_deleted_softly_and_purged(client: Client, world: World, grou
     assert vaults.check_name_availability(asked).reason == "AlreadyExists"
     assert refusal(vaults.begin_create_or_update, group, "client-vault", body) == (409, "ConflictError")
     assert vaults.get_deleted("client-vault", PLACE).properties.vault_id == made.id
+    modules = world.arm("GET", f"{world.subscription}/providers/Microsoft.KeyVault/deletedManagedHSMs")
+    assert modules.json() == {"value": []}  # `az keyvault list-deleted` asks for both
     vaults.begin_purge_deleted("client-vault", PLACE).result()
     assert vaults.check_name_availability(asked).name_available is True
     assert refusal(vaults.get_deleted, "client-vault", PLACE)[0] == 404
