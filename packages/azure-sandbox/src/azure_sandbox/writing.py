@@ -25,6 +25,11 @@ from azure_sandbox.rules.types import (
 )
 
 Hook = Callable[..., Any]
+# What a body may have beside `properties`; Azure's newer clients send a dict of other names as it is, and are refused.
+MEMBERS = {
+    "id", "name", "type", "location", "tags", "plan", "sku", "kind", "managedby", "identity", "zones",
+    "extendedlocation", "scale", "etag", "systemdata", "properties",
+}  # fmt: skip
 
 
 class Writer:
@@ -58,6 +63,12 @@ class Writer:
     async def put(self, rule: Type, method: str, path: str, body: Any, who: Principal, version: str) -> Answer:
         if not isinstance(body, dict):
             text = "The request content was invalid and could not be deserialized: a JSON object is expected."
+            raise AzureError(400, "InvalidRequestContent", text)
+        unknown = sorted(key for key in body if key.lower() not in MEMBERS)
+        if unknown:
+            what = "ResourceGroupDefinition" if rule.kind == GROUP else "ResourceDefinition"
+            text = f"Could not find member '{unknown[0]}' on object of type '{what}'. Path '{unknown[0]}'."
+            text = f"The request content was invalid and could not be deserialized: '{text}'."
             raise AzureError(400, "InvalidRequestContent", text)
         old = self.world.store.resource(path)
         if method == "PATCH":

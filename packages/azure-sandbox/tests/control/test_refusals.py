@@ -24,6 +24,7 @@ PUTS: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("st/new1", {"location": "atlantis"}, 400, "LocationNotAvailableForResourceType", "'atlantis'"),
     ("st/new1", {"sku": {}}, 400, "InvalidValuesForRequestParameters", "'sku.name' is missing"),
     ("st/new1", {"sku__name": "Gold"}, 400, "InvalidValuesForRequestParameters", "'Gold' of property 'sku.name'"),
+    ("st/new1", {"access_tier": "Hot"}, 400, "InvalidRequestContent", "Could not find member 'access_tier'"),
     ("st/new1", {"tags": {"owner": None}}, 400, "InvalidRequestContent", "'tags.owner'"),
     ("st/new1", {"tags": {f"t{n}": "x" for n in range(51)}}, 400, "TooManyTags", "at most 50"),
     ("kv/kv-2", {"properties__enablePurgeProtection": False}, 400, "BadRequest", "cannot be set to false"),

@@ -36,6 +36,8 @@ def test_servers_come_change_and_go(client: Client, server: tuple[str, str]) -> 
     assert (asked.available, asked.reason) == (False, "AlreadyExists")
     plain = {**HERE, "properties": {"administratorLogin": "sa"}}
     assert refusal(servers.begin_create_or_update, group, f"{name}-2", plain) == (400, "InvalidParameterValue")
+    snakes = {**HERE, "administrator_login": "sa"}  # this client sends what it does not know as it is
+    assert refusal(servers.begin_create_or_update, group, f"{name}-2", snakes) == (400, "InvalidRequestContent")
     servers.begin_delete(group, name).result()
     assert refusal(servers.get, group, name) == MISSING
 
