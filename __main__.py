@@ -116,5 +116,6 @@ export(lakeAccount=data_lake.account_name, workspaceAccount=account.account_name
 export(endpoint=endpoint.name, scoringUri=endpoint.scoring_uri, deployment=serving, cluster=cluster.name)
 export(factory=standing.factory.name, sqlServer=standing.warehouse.host, database=pipelines.DATABASE)
 export(synapse=names.synapse, windowHours=config.windows.hours)
+export(staticSource="table" if config.static_table else "files")
 export(sensorsIdentityClientId=sensors.client_id, sensorsIdentityId=sensors.id, registry=registry.name)
 export(logAnalytics=monitoring.logs_id, applicationInsights=monitoring.insights_id, vault=vault.name)

@@ -60,21 +60,25 @@ def checked_query(problem: str, *, inputs: Iterable[str], outputs: Iterable[str]
     return text
 
 
-def checked_preparation(problem: str, *, ingestion: str, containers: Iterable[str], root: Path = Path()) -> str:
-    """The text of the problem's prepare.sql, once it gives the contract's rows and reads a container that is there.
+def checked_preparation(
+    problem: str, *, ingestion: str, containers: Iterable[str], table: bool = False, root: Path = Path()
+) -> str:
+    """The text of the problem's statement, once it gives the contract's rows and reads containers that are there.
 
     Raises QueryProblems with every problem, also where the problem has no events and the stack expects some.
     """
-    file = root / "scoring" / problem / preparation.FILE
+    file = root / "scoring" / problem / preparation.file_of(ingestion=ingestion, table=table)
     try:
         text = file.read_text(encoding="utf-8").replace("\r\n", "\n")
     except FileNotFoundError as error:
-        raise QueryProblems(f"{file}: there is no such file; every problem prepares its rows") from error
+        raise QueryProblems(f"{file}: there is no such file; it prepares the rows of ingestion {ingestion}") from error
     contract = contract_of(problem)
     problems = preparation.preparation_problems(contract, text, file=str(file))
     if contract.event is None and ingestion != "static":
         problems.append(f"ingestion: found {ingestion!r}, but problem {problem} has no events; allowed: static")
     there = sorted(containers)
+    if table and "OPENROWSET" in text:
+        problems.append(f"{file}, {_position(text, text.index('OPENROWSET'))}: reads files; expected a table alone")
     for found in re.finditer(r"dfs\.core\.windows\.net/([a-z0-9-]+)/", text):
         if found[1] not in there:
             reads = f"reads the container {found[1]}; with ingestion {ingestion} the lake has {', '.join(there)}"
@@ -96,7 +100,7 @@ class Sources:
 def checked_sources(config: Settings) -> Sources:
     """The files of the stack's problem, once they fit the stack and each other. Raises QueryProblems."""
     problem, ingestion = config.problem, config.ingestion
-    template = checked_preparation(problem, ingestion=ingestion, containers=LAKE[ingestion])
+    template = checked_preparation(problem, ingestion=ingestion, containers=LAKE[ingestion], table=config.static_table)
     query = checked_query(problem, inputs=stream.INPUTS, outputs=stream.OUTPUTS) if config.streams else ""
     try:
         schema.tables(contract_of(problem))

@@ -125,6 +125,7 @@ class Settings:
     protect: bool
     tags: Mapping[str, str]
     ingestion: str
+    static_table: bool
     people: People
     hub: Hub
     stream: Stream
@@ -171,6 +172,7 @@ def parse(values: Mapping[str, Any], *, stack: str) -> Settings:
         protect=r.flag("protect"),
         tags=_tags(r, problem, environment or stack),
         ingestion=r.choice("ingestion", "streaming", "static", "both"),
+        static_table=r.choice("staticSource", "files", "table") == "table",
         people=_people(r),
         hub=(hub := _hub(r)),
         stream=_stream(r, sizing.streaming_units(hub.events_per_second)),
@@ -300,6 +302,8 @@ def _contradictions(s: Settings) -> list[tuple[set[str], str]]:
     )
     limit = f"at most maxNodes ({s.cluster.maximum_nodes})"
     unless(s.scoring.instances <= s.cluster.maximum_nodes, "instances", found_is=s.scoring.instances, allowed=limit)
+    fits = not s.static_table or s.ingestion == "static"
+    unless(fits, "staticSource", "ingestion", found_is=f"table and {s.ingestion}", allowed="a table with static alone")
     hours, pause = s.windows.hours, s.warehouse.pause_minutes
     unless(24 % hours == 0, "windowHours", found_is=hours, allowed="a divisor of 24: no window crosses midnight")
     allowed = (

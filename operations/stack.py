@@ -31,6 +31,7 @@ class Stack:
     cluster: str
     factory: str
     ingestion: str
+    staticSource: str
     windowHours: int
     sqlServer: str
     database: str

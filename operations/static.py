@@ -1,6 +1,6 @@
 """Files that come in as such: what the problem's preparation reads of them, and whether a file is what it reads.
 
-`prepare.sql` binds columns by name and forgives: a column that a file lacks is NULL, nobody reads a row of another day.
+The statement binds columns by name and forgives: a column that a file lacks is NULL, nobody reads a row of another day.
 So what would go wrong silently, or only when the window is scored, is found here before a file is in the lake.
 """
 
@@ -53,19 +53,25 @@ class Delivery:
         return f"{self.day:%Y/%m/%d}/{self.path.name}"
 
 
-def layout(contract: Contract, template: str) -> Layout:
-    """Raises OperationError when the problem's rows come from elsewhere, or not by folders of a day."""
-    place = f"scoring/{contract.problem}/{preparation.FILE}"
+def layout(contract: Contract, template: str, *, file: str = preparation.FILE) -> Layout:
+    """What the statement `template`, the text of `file`, reads of the container.
+
+    Raises OperationError when the stack's rows come from elsewhere, or not by folders of a day.
+    """
+    place = f"scoring/{contract.problem}/{file}"
     bare = "\n".join(line for line in template.splitlines() if not line.lstrip().startswith("--"))
     bulks = _BULK.findall(bare)
     containers = sorted({container for container, _ in bulks})
-    if containers != [CONTAINER]:
+    if CONTAINER not in containers:
+        elsewhere = "events (batch-scoring send)" if contract.event else "a table, which its owner fills"
         raise OperationError(
-            f"{place}: reads {', '.join(containers) or 'no files'} and not the container {CONTAINER}: problem "
-            f"{contract.problem!r} takes no files; its rows come from events (batch-scoring send)."
+            f"{place}: reads {', '.join(containers) or 'no files'} and not the container {CONTAINER}: the stack "
+            f"takes no files; its rows come from {elsewhere}."
         )
     sources = {}
-    for (_, path), columns in zip(bulks, preparation.sources(template), strict=True):
+    for (container, path), columns in zip(bulks, preparation.sources(template), strict=True):
+        if container != CONTAINER:
+            continue
         found = re.fullmatch(r"\{date\}/\*(\.\w+)", path)
         if not found:
             raise OperationError(f"{place}: reads {path}; expected {{date}}/*.csv or the like: a folder for each day.")

@@ -1,4 +1,4 @@
-"""The statement that prepares a window's rows, `scoring/<problem>/prepare.sql`: filled in, and held to the contract.
+"""The statement that prepares a window's rows, `scoring/<problem>/prepare*.sql`: filled in, and held to the contract.
 
 The text has placeholders in braces. `statement` fills them in on this machine, `factory_expression` makes Data Factory
 do it when the pipeline runs; both give the same statement. Only the standard library is needed.
@@ -15,8 +15,10 @@ from pathlib import Path
 from scoring.contract import Contract, Row, output_problems
 
 FILE = "prepare.sql"
+BOTH_FILE = "prepare_both.sql"
+"""The same where rows come from a stream and from files: `ingestion: both`."""
 TABLE_FILE = "prepare_table.sql"
-"""The same for a problem whose rows lie in a table of Azure SQL: no lake, but for the rest as FILE."""
+"""The same where rows lie in a table of Azure SQL, `staticSource: table`: no lake, but for the rest as FILE."""
 LONGEST_EXPRESSION = 8192
 """Characters of a Data Factory expression.
 https://learn.microsoft.com/azure/azure-resource-manager/management/azure-subscription-service-limits"""
@@ -42,6 +44,11 @@ class PreparedColumn:
 
     name: str
     type: str | None
+
+
+def file_of(*, ingestion: str, table: bool) -> str:
+    """The name of a stack's statement in the folder of its problem."""
+    return TABLE_FILE if table else BOTH_FILE if ingestion == "both" else FILE
 
 
 def text(problem: str, file: str = FILE) -> str:

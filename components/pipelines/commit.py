@@ -40,7 +40,7 @@ def _merge(plan: Plan) -> str:
         "CodeDigest": digests[1],
         "Deployment": "N'@{pipeline().parameters.deployment}'",
         "PipelineRun": "N'@{pipeline().RunId}'",
-        "Source": f"N'{plan.source}/{day}'",
+        "Source": f"N'{', '.join([f'{container}/{day}' for container in plan.sources] or plan.tables)}'",
         "Input": f"N'scoring-input/{FOLDER}'",
         "Archive": f"N'raw/{day}'" if plan.stream else "NULL",
         "WindowStart": moments[0],

@@ -75,6 +75,7 @@ def _datasets() -> dict[str, Json]:
         "output_files": _files("Binary", "scoring", {"type": blob, "container": "scoring-output"}),
         "predictions_table": _table("warehouse", "predictions"),
         "rejected_table": _table("warehouse", "rejected"),
+        "warehouse_query": {"type": "AzureSqlTable", "linkedServiceName": service("warehouse"), "typeProperties": {}},
         "serverless_query": {"type": "AzureSqlTable", "linkedServiceName": service("serverless"), "typeProperties": {}},
     }
 

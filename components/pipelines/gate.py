@@ -3,6 +3,7 @@
 from components.pipelines.activities import MANAGEMENT, Json, fail, remember, until, wait, web
 from components.pipelines.window import END, WINDOW
 
+PASSED = "Watermark passed"
 _NEVER = 10**9  # seconds of delay of a job that tells none
 
 
@@ -25,12 +26,12 @@ def passed(stream: str) -> list[Json]:
     )
     return [
         until(
-            "Watermark passed",
+            PASSED,
             "@equals(variables('watermark'), 'passed')",
             web("Watermark", "GET", url, MANAGEMENT),
             remember("Seen", "watermark", seen, after=["Watermark"]),
             wait("Lag", 60, after={"Watermark": "Completed"}),
             timeout="0.02:00:00",
         ),
-        fail("Late", message, "StreamLate", after={"Watermark passed": "Failed"}),
+        fail("Late", message, "StreamLate", after={PASSED: "Failed"}),
     ]

@@ -14,7 +14,7 @@ DATABASE = "scores"
 class Plan:
     """One stack's windows. `stream` is the id of the stream job whose watermark they wait for, or None.
 
-    `template` is the problem's prepare.sql, `key` identifies a row of predictions, `deployment` is "" where nothing
+    `template` is the problem's statement, `key` identifies a row of predictions, `deployment` is "" where nothing
     serves yet.
     """
 
@@ -37,10 +37,15 @@ class Plan:
     delay_seconds: int
 
     @property
-    def source(self) -> str:
-        """The lake's container that prepare.sql reads."""
-        found = re.search(r"dfs\.core\.windows\.net/([a-z0-9-]+)/", self.template)
-        return found[1] if found else ""
+    def sources(self) -> list[str]:
+        """The lake's containers that the statement reads; none where it reads a table."""
+        return sorted(set(re.findall(r"dfs\.core\.windows\.net/([a-z0-9-]+)/", self.template)))
+
+    @property
+    def tables(self) -> list[str]:
+        """The tables that it reads."""
+        bare = re.sub(r"(?m)^--.*$", "", self.template)
+        return sorted(set(re.findall(r"\b(?:FROM|JOIN)\s+((?:\w+\.)?dbo\.\w+)", bare, re.IGNORECASE)))
 
 
 def plan(settings: Settings, place: Place, *, template: str, key: Sequence[str], deployment: str) -> Plan:

@@ -25,7 +25,7 @@ from components.pipelines.activities import (
     when,
 )
 from components.pipelines.commit import commit
-from components.pipelines.gate import passed
+from components.pipelines.gate import PASSED, passed
 from components.pipelines.plan import Plan
 from components.pipelines.window import END, FOLDER, JOB, START, WINDOW
 from scoring.preparation import factory_expression
@@ -39,6 +39,7 @@ _API = "api-version=2024-04-01"
 def score(plan: Plan) -> Json:
     """The pipeline's properties. Parameters: a window of whole hours of a day, UTC; the deployment that scores it."""
     parameters: Json = {"windowStart": {"type": "String"}, "windowEnd": {"type": "String"}}
+    complete, after = _complete(plan)
     parameters["deployment"] = {"type": "String", "defaultValue": plan.deployment}
     return {
         "description": "Scores one window and shows it once it is whole",
@@ -49,8 +50,8 @@ def score(plan: Plan) -> Json:
             "rejected": {"type": "String", "defaultValue": "0"},
         },
         "activities": [
-            *_complete(plan),
-            *_prepare(plan),
+            *complete,
+            *_prepare(plan, after=after),
             *_score(plan),
             *_publish(plan),
             *_store(plan),
@@ -59,29 +60,37 @@ def score(plan: Plan) -> Json:
     }
 
 
-def _complete(plan: Plan) -> list[Json]:
-    """Nothing of the window is still on its way, and there is something."""
-    gate = passed(plan.stream) if plan.stream else []
-    after = ["Watermark passed"] if plan.stream else []
-    hourly = plan.source == "features" and plan.window_hours == 1
+def _complete(plan: Plan) -> tuple[list[Json], list[str]]:
+    """Nothing of the window is still on its way, and there is something; after which of them to go on."""
+    found, after = (passed(plan.stream), [PASSED]) if plan.stream else ([], [])
+    for container in plan.sources:
+        found += _folder_there(plan, container, after=after)
+        after = [found[-1]["name"]]
+    return found, after
+
+
+def _folder_there(plan: Plan, container: str, *, after: Sequence[str]) -> list[Json]:
+    """OPENROWSET fails for a folder that is not there, and says so in a way that nobody understands."""
+    hourly = container == "features" and plan.window_hours == 1
     folder = f"@{{formatDateTime({START}, '{'yyyy/MM/dd/HH' if hourly else 'yyyy/MM/dd'}')}}"
+    rows = f"Rows in {container}"
     there = activity(
-        "Rows",
+        rows,
         "GetMetadata",
         {
-            "dataset": dataset("lake_folder", container=plan.source, folder=folder),
+            "dataset": dataset("lake_folder", container=container, folder=folder),
             "fieldList": ["exists"],
             "storeSettings": {"type": "AzureBlobFSReadSettings", "recursive": True},
         },
         after=after,
         policy=RETRIED,
     )
-    message = f"{WINDOW}: there is no folder {plan.source}/{folder} in the lake: no rows have come"
-    missing = when("Missing", "@not(activity('Rows').output.exists)", fail("NoRows", message, "NoRows"), after=["Rows"])
-    return [*gate, there, missing]
+    message = f"{WINDOW}: there is no folder {container}/{folder} in the lake: no rows have come"
+    stop = fail(f"No rows in {container}", message, "NoRows")
+    return [there, when(f"Missing in {container}", f"@not(activity('{rows}').output.exists)", stop, after=[rows])]
 
 
-def _prepare(plan: Plan) -> list[Json]:
+def _prepare(plan: Plan, *, after: Sequence[str]) -> list[Json]:
     source: Json = {"type": "AzureSqlSource", "queryTimeout": "01:00:00", "partitionOption": "None"}
     source["sqlReaderQuery"] = expression(factory_expression(plan.template, lake=plan.lake))
     sink = {
@@ -93,9 +102,10 @@ def _prepare(plan: Plan) -> list[Json]:
             "fileNamePrefix": "rows",
         },
     }
+    read = dataset("serverless_query" if plan.sources else "warehouse_query")
     write = dataset("input_rows", folder=f"{FOLDER}/rows")
     rows = "activity('Prepare').output.rowsCopied"
-    message = f"{WINDOW}: the folder has no rows of this window; nothing to score"
+    message = f"{WINDOW}: {' and '.join(plan.sources or plan.tables)}: no rows of this window; nothing to score"
     body = "".join(
         [
             f'{{"problem": "{plan.problem}", "window": "{WINDOW}", "attempt": "@{{pipeline().RunId}}", ',
@@ -104,7 +114,7 @@ def _prepare(plan: Plan) -> list[Json]:
         ]
     )
     return [
-        copy("Prepare", source, sink, read=dataset("serverless_query"), write=write, after=["Missing"]),
+        copy("Prepare", source, sink, read=read, write=write, after=after),
         when("Empty", f"@equals({rows}, 0)", fail("Nothing", message, "NoRows"), after=["Prepare"]),
         put_blob("Manifest", plan.account, "scoring-input", f"{FOLDER}/manifest.json", body, after=["Empty"]),
     ]

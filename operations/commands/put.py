@@ -34,7 +34,8 @@ def put(
     """
     chosen = load(stack, outputs)
     contract = problem.contract(chosen.problem)
-    shape = static.layout(contract, preparation.text(chosen.problem))
+    file = preparation.file_of(ingestion=chosen.ingestion, table=chosen.staticSource == "table")
+    shape = static.layout(contract, preparation.text(chosen.problem, file), file=file)
     found = static.find(files, [each.date() for each in date or ()])
     deliveries = static.check(found, contract, shape)
     plan = putting.plan(chosen.lakeAccount, deliveries, shape, replace=replace)

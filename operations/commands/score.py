@@ -53,9 +53,11 @@ def score(
         raise OperationError("score: --from and --to are needed (or --local for files on this machine).")
     hours = window(start, end)
     chosen = load(stack, outputs)
-    if chosen.ingestion == "static":
+    if chosen.ingestion != "streaming":
+        where = "in a table" if chosen.staticSource == "table" else "as files"
+        also = "also " if chosen.ingestion == "both" else ""
         raise OperationError(
-            f"score: rows of problem {chosen.problem!r} come as files, which the pipeline `score` of Data Factory "
+            f"score: rows of problem {chosen.problem!r} come {also}{where}, which the pipeline `score` of Data Factory "
             "prepares and scores, on schedule; batch-scoring rerun scores a window again."
         )
     _score(chosen, hours, deployment or chosen.deployment, rows_a_file, allow_missing, again)

@@ -78,7 +78,12 @@ def score_again(stack: Stack, picked: list[Window], deployment: str | None = Non
             out.print(f"{window.name}: {run.status}: {factory_runs.cause(stack, run)}")
             _explain(stack, run)
             sys.exit(1)
-        record = next(record for record in scoring_run.runs(stack, window.name) if record["attempt"] == run.id)
+        record = next((one for one in scoring_run.runs(stack, window.name) if one["attempt"] == run.id), None)
+        if record is None:
+            raise OperationError(
+                f"{window.name}: run {run.id} of the pipeline score succeeded, but left no record under "
+                f"{stack.lakeAccount}/predictions/{stack.problem}: was the pipeline changed?"
+            )
         counts = f"{record['rows']:,} rows in = {record['scored']:,} scored + {record['rejected']:,} rejected"
         out.print(f"{window.name}: {counts}, job {record['job']}")
 

@@ -1,10 +1,12 @@
 -- Measurements of the plant, in a table of Azure SQL, to the rows that a job scores: what prepare.sql is for files.
 --
--- One SELECT: the source query of a Copy activity from the linked service of the database. Placeholders as there:
+-- For a stack with `ingestion: static` and `staticSource: table`. One SELECT: the source query of a Copy activity from
+-- the database of results, as the factory's own user. Placeholders as in prepare.sql:
 --   {window_start}, {window_end}, {first_hour}
 --
 -- Source: dbo.measurements (Loaded DATETIME2(3) NOT NULL, Time NVARCHAR(32) NULL, tag0 NVARCHAR(32) NULL, … tag107),
--- every value as the text that was written. The table is the data owner's; no deploy makes it.
+-- every value as the text that was written. The table is the data owner's: no deploy makes it, and its owner lets the
+-- factory in by GRANT SELECT ON OBJECT::dbo.measurements TO loader.
 -- Tie: of several rows of one moment the one that was loaded last stays; of those, the one with the highest texts.
 -- A row whose time cannot be read goes with the first window of the day on which it was loaded.
 

@@ -104,4 +104,4 @@ def test_a_run_that_fails_commits_nothing(windows: Windows) -> None:
 def test_a_window_without_rows_fails_with_its_cause(windows: Windows) -> None:
     run = windows.score(windowStart="2001-01-01T00:00:00Z", windowEnd="2001-01-02T00:00:00Z")
     assert run["status"] == "Failed"
-    assert "no folder features/2001/01/01 in the lake" in run["activities"]["NoRows"][2]["message"]
+    assert "no folder features/2001/01/01 in the lake" in run["activities"]["No rows in features"][2]["message"]

@@ -60,5 +60,5 @@ def test_a_window_without_rows_says_so(tmp_path: Path) -> None:
     windows = Windows(tmp_path, rows=0, bad=0)
     run = windows.run()
     assert run["status"] == "Failed"
-    assert "20260101T00-20260102T00: the folder has no rows of this window; nothing to score" in run["message"]
+    assert "20260101T00-20260102T00: features: no rows of this window; nothing to score" in run["message"]
     windows.server.close()

@@ -5,7 +5,12 @@ import io
 from datetime import datetime, timedelta
 from typing import Any
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+
+from scoring.contract import arrow_schema
+from scoring.sensors.contract import CONTRACT
 
 from .cloud import Cloud
 from .trial import Trial
@@ -115,3 +120,23 @@ def test_a_lost_hour_and_a_garbled_one_come_back_row_for_row_and_are_scored_agai
     assert results(trial) == scored
     assert [line.split()[:3] for line in listed(trial)[:2]] == [[window, "scored", "2"] for window in names(trial)]
     assert "0 of 2 hours differ" in trial.tells("replay", *trial.span)
+
+
+def test_rows_that_come_as_files_are_scored_with_those_of_the_stream(trial: Trial) -> None:
+    before = results(trial)
+    trial.up(ingestion="both")
+    assert "there is no folder static/" in trial.ours("rerun", names(trial)[0]).stdout
+    # The stream's first window began before the first event: two rows that it could not have.
+    missed = {"WindowEnd": trial.day, "Events": 60, "Duplicates": 0, "Mean": 20.0, "Minimum": 19.0, "Maximum": 21.0}
+    series = sorted({(row["DeviceId"], row["SensorId"]) for row in before})
+    rows = [{**missed, "Deviation": 0.5, "DeviceId": device, "SensorId": sensor} for device, sensor in series]
+    path = trial.cloud.project / f"beside/{trial.day:%Y/%m/%d}/by-hand.parquet"
+    path.parent.mkdir(parents=True)
+    pq.write_table(pa.Table.from_pylist(rows, schema=arrow_schema(CONTRACT.feature)), path)
+    assert "1 file went to" in trial.tells("put", "beside")
+    assert "24 rows in = 24 scored + 0 rejected" in trial.tells("rerun", names(trial)[0])
+    after = results(trial)
+    assert [row for row in after if row in before] == before
+    added = [row for row in after if row not in before]
+    assert {(row["DeviceId"], row["SensorId"]) for row in added} == set(series)
+    assert "rows of problem 'sensors' come also as files" in trial.ours("score", *trial.span).stderr

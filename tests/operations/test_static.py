@@ -17,6 +17,7 @@ from operations.stack import Stack
 from operations.static import Delivery
 from operations.windows import Window
 from scoring import preparation
+from scoring.contract import arrow_schema
 from scoring.plant.contract import CONTRACT, NUMBER_TAGS, TEXT_TAGS
 
 SHAPE = static.layout(CONTRACT, preparation.text("plant"))
@@ -179,6 +180,26 @@ def test_a_problem_of_events_takes_no_files():
     contract = problem.contract("sensors")
     with pytest.raises(OperationError, match=r"scoring/sensors/prepare.sql: reads features .* takes no files"):
         static.layout(contract, preparation.text("sensors"))
+
+
+def test_a_problem_of_a_table_takes_no_files():
+    text = preparation.text("plant", preparation.TABLE_FILE)
+    found = r"scoring/plant/prepare_table.sql: reads no files .* come from a table, which its owner fills"
+    with pytest.raises(OperationError, match=found):
+        static.layout(CONTRACT, text, file=preparation.TABLE_FILE)
+
+
+def test_a_stack_of_events_and_files_takes_feature_rows(tmp_path):
+    contract = problem.contract("sensors")
+    shape = static.layout(contract, preparation.text("sensors", preparation.BOTH_FILE), file=preparation.BOTH_FILE)
+    assert (list(shape.sources), shape.time) == ([".parquet"], "WindowEnd")
+    path = tmp_path / "2026/03/02/by-hand.parquet"
+    path.parent.mkdir(parents=True)
+    row = dict.fromkeys(("Events", "Duplicates", "Mean", "Minimum", "Maximum", "Deviation"), 1)
+    row |= {"WindowEnd": datetime(2026, 3, 2, 7, 5, tzinfo=UTC), "DeviceId": "d", "SensorId": "s"}
+    pq.write_table(pa.Table.from_pylist([row], schema=arrow_schema(contract.feature)), path)
+    (fits,) = static.check(static.find([path], []), contract, shape)
+    assert (fits.target, fits.hours) == ("2026/03/02/by-hand.parquet", {datetime(2026, 3, 2, 7, tzinfo=UTC): 1})
 
 
 def test_rows_that_come_as_files_are_not_scored_from_this_machine(tmp_path):

@@ -25,6 +25,34 @@ def test_a_static_window_waits_for_no_watermark_and_a_streaming_one_does() -> No
     assert names(declare("dev", modelPath=""))[0] == "Watermark passed"
 
 
+@pytest.mark.parametrize(
+    ("stack", "folders", "reads"),
+    [
+        ({}, ["features"], "serverless_query"),
+        ({"ingestion": "both"}, ["features", "static"], "serverless_query"),
+        ({**PLANT, "staticSource": "table"}, [], "warehouse_query"),
+        (PLANT, ["static"], "serverless_query"),
+    ],
+    ids=["streaming", "both", "a table", "files"],
+)
+def test_a_window_is_prepared_from_where_its_rows_are(stack: dict[str, str], folders: list[str], reads: str) -> None:
+    declared = of(declare("dev", **{"modelPath": "", **stack}), "datafactory:Pipeline")
+    (found,) = [r for r in declared if r.inputs["pipelineName"] == "score"]
+    activities = {activity["name"]: activity for activity in found.inputs["activities"]}
+    assert [name for name in activities if name.startswith("Rows in")] == [f"Rows in {name}" for name in folders]
+    assert activities["Prepare"]["inputs"][0]["referenceName"] == reads
+
+
+def test_a_table_beside_events_is_refused() -> None:
+    with pytest.raises(Exception, match=r"staticSource and ingestion: found table and streaming, allowed: a table"):
+        declare("dev", modelPath="", staticSource="table")
+
+
+def test_a_problem_that_lacks_the_statement_for_its_sources_is_refused() -> None:
+    with pytest.raises(Exception, match=r"scoring/sensors/prepare_table.sql: there is no such file"):
+        declare("dev", modelPath="", ingestion="static", staticSource="table")
+
+
 def test_a_problem_without_events_is_refused_where_events_are_expected() -> None:
     with pytest.raises(Exception, match=r"ingestion: found 'streaming', but problem plant has no events"):
         declare("dev", problem="plant", modelPath="")

@@ -41,9 +41,9 @@ def every_problem(of: Contract, text: Callable[[str], str]) -> list[str]:
     place = f"scoring/{of.problem}"
     prepare = f"{place}/{preparation.FILE}"
     found = preparation.preparation_problems(of, text("prepare.sql"), file=prepare, source=files_of(of.problem))
-    if (problems.ROOT / of.problem / preparation.TABLE_FILE).is_file():
-        table = text(preparation.TABLE_FILE)
-        found += preparation.preparation_problems(of, table, file=f"{place}/{preparation.TABLE_FILE}")
+    for file in (preparation.BOTH_FILE, preparation.TABLE_FILE):
+        if (problems.ROOT / of.problem / file).is_file():
+            found += preparation.preparation_problems(of, text(file), file=f"{place}/{file}")
     if of.event is not None:
         outputs = compile_query(text("query.asaql")).outputs
         found += query_problems(of, outputs, file=f"{place}/query.asaql")
@@ -188,6 +188,10 @@ IN_A_FILE = [
      "source 1: column Average is not in the files"),
     ("sensors", "prepare.sql", "        Events BIGINT,", "        Events FLOAT,",
      "source 1: column Events is double, expected int64"),
+    ("sensors", "prepare_both.sql", "CAST(Mean AS FLOAT)", "CAST(Mean AS BIGINT)",
+     "column Mean is int64, expected double"),
+    ("sensors", "prepare_both.sql", "        Mean FLOAT,", "        Average FLOAT,",
+     "source 2: column Average is not in the files"),
     ("sensors", "train.py", '"Deviation"', '"Spread"', "column Spread is in no row of the contract"),
     ("sensors", "model.py", '"Mean"', '"Average"', "column Average is in no row of the contract"),
     ("plant", "prepare.sql", "    CAST(TRY_CAST(tag8 AS FLOAT) AS FLOAT) AS tag8,\n", "", "column tag8 is missing"),

@@ -24,20 +24,23 @@ DAY = datetime(2026, 3, 2, tzinfo=UTC)
 HOUR = timedelta(hours=1)
 
 
-def prepared(problem: str, lake: Path, start: datetime, end: datetime) -> pa.Table:
+def prepared(problem: str, lake: Path, start: datetime, end: datetime, *, file: str = preparation.FILE) -> pa.Table:
     """The statement's rows for a window, as the scorer will read them."""
-    text = preparation.statement(preparation.text(problem), lake="lake", start=start, end=end)
+    text = preparation.statement(preparation.text(problem, file), lake="lake", start=start, end=end)
     table = query(text, storage=FolderStorage(lake), principal=CALLER).read_all()
     schema = arrow_schema(problems.contract(problem).feature)
     return table.cast(pa.schema([field.with_nullable(True) for field in schema]))
 
 
-@pytest.mark.parametrize("problem", problems.known())
+STATEMENTS = [f"{path.parent.name}/{path.name}" for path in sorted(problems.ROOT.glob("*/prepare*.sql"))]
+
+
+@pytest.mark.parametrize("statement", STATEMENTS)
 @pytest.mark.parametrize(("start", "hours"), [(0, 24), (0, 1), (13, 1), (23, 1), (18, 6)])
-def test_data_factory_fills_in_what_is_filled_in_here(problem, start, hours):
+def test_data_factory_fills_in_what_is_filled_in_here(statement, start, hours):
     begin = DAY + start * HOUR
     end = begin + hours * HOUR
-    template = preparation.text(problem)
+    template = preparation.text(*statement.split("/"))
     parameters = {"windowStart": f"{begin:%Y-%m-%dT%H:%M:%SZ}", "windowEnd": f"{end:%Y-%m-%dT%H:%M:%SZ}"}
     scope = Scope(now=lambda: DAY, new_id=lambda: "", references={"pipeline": {"parameters": parameters}})
     expression = preparation.factory_expression(template, lake="lakeaccount0123456789ab")
@@ -106,6 +109,19 @@ def test_of_a_window_in_two_files_the_row_with_most_events_stays_then_that_of_th
     )
     rows = seen(prepared("sensors", lake, DAY + 13 * HOUR, DAY + 14 * HOUR))
     assert rows == [(780, "p", 10, 1.0), (785, "p", 7, 2.5), (790, "p", 5, 4.0)]
+
+
+def test_rows_of_files_beside_the_stream_are_scored_as_its_own_are(stream):
+    lake = stream(h13a=sensor_rows((780, "p", 10, 1.0), (785, "p", 7, 2.0)))
+    beside = lake / "lake/static/2026/03/02/by-hand.parquet"
+    beside.parent.mkdir(parents=True)
+    rows = ((775, "q", 1, 0.0), (780, "p", 12, 8.0), (785, "p", 3, 9.0), (800, "q", 4, 5.0), (840, "q", 1, 0.0))
+    pq.write_table(sensor_rows(*rows, (None, "q", 2, 6.0)), beside)
+    found = seen(prepared("sensors", lake, DAY + 13 * HOUR, DAY + 14 * HOUR, file=preparation.BOTH_FILE))
+    assert found == [(780, "p", 12, 8.0), (785, "p", 7, 2.0), (800, "q", 4, 5.0)]
+    stream(h00a=sensor_rows((5, "p", 1, 1.0)))
+    first = seen(prepared("sensors", lake, DAY, DAY + HOUR, file=preparation.BOTH_FILE))
+    assert first == [(None, "q", 2, 6.0), (5, "p", 1, 1.0)]
 
 
 def test_a_window_is_the_folders_of_its_hours(stream):
