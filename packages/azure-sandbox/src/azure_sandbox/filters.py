@@ -1,16 +1,16 @@
-"""What `$filter` means in the lists of resources and of resource groups; what is not documented is refused.
+"""What `$filter` means in the lists of resources, groups and roles; what is not documented is refused.
 
 learn.microsoft.com/rest/api/resources/resources/list and resource-groups/list: tags, or terms about properties joined
 by and/or, never both (azure-cli holds its users to that). Of the documented properties, `identity` and the plan's are
-not offered.
+not offered. learn.microsoft.com/azure/role-based-access-control/role-assignments-list-rest, role-definitions-list.
 """
 
 import re
 from collections.abc import Callable
 
 from azure_sandbox.errors import AzureError
-from azure_sandbox.ids import group_of, kind_of, name_of
-from azure_sandbox.rules.types import Body, dig
+from azure_sandbox.ids import group_of, kind_of, name_of, normal, parent_of, scopes_of
+from azure_sandbox.rules.types import Body, World, dig
 
 Test = Callable[[Body], bool]
 TEXT = r"'((?:[^']|'')*)'"
@@ -25,6 +25,9 @@ PROPERTIES: dict[str, Callable[[Body], str]] = {
     "resourcegroup": lambda r: name_of(group_of(r["id"])),
     "identity/principalid": lambda r: str(dig(r, "identity.principalId") or ""),
 }
+ASSIGNED = re.compile(rf"|(atScope\(\))(?:\s+and\s+assignedTo\({TEXT}\))?|assignedTo\({TEXT}\)", re.IGNORECASE)
+PRINCIPAL = re.compile(rf"principalId\s+eq\s+{TEXT}", re.IGNORECASE)
+DEFINED = rf"(?:atScopeAndBelow\(\)|(roleName)\s+eq\s+{TEXT}|type\s+eq\s+'(BuiltInRole|CustomRole)')"
 PARTS = ("name", "resourcegroup")  # of these `substringof` knows
 
 
@@ -42,6 +45,42 @@ def chosen(found: list[Body], text: str, *, groups: bool) -> list[Body]:
         raise AzureError(400, "InvalidFilterInQueryString", message)
     kept = [resource for resource in found if test(resource)]
     return [{k: v for k, v in r.items() if k != "tags"} for r in kept] if tagged and not groups else kept
+
+
+def assigned(world: World, found: list[Body], above: str, text: str) -> list[Body]:
+    """Role assignments at or above the scope, of a principal, or of a principal and its groups.
+
+    Raises AzureError 400 UnsupportedQuery (turbot/steampipe-plugin-azure, azure-rest-api-specs#28255).
+    """
+    one, other = PRINCIPAL.fullmatch(text.strip()), ASSIGNED.fullmatch(text.strip())
+    if one is None and other is None:
+        message = f"The filter '{text}' is not supported. Supported filters are either 'atScope()' or "
+        message += "'principalId eq '{value}' or assignedTo('{value}')'."
+        raise AzureError(400, "UnsupportedQuery", message)
+    at_scope, of = (other[1], other[2] or other[3]) if other else (None, None)
+    who = {one[1].lower()} if one else {of.lower(), *world.directory.groups_of(of.lower())} if of else None
+    scopes = scopes_of(above)
+    return [
+        r
+        for r in found
+        if (who is None or str(dig(r, "properties.principalId")).lower() in who)
+        and (not at_scope or normal(parent_of(r["id"])) in scopes)
+    ]
+
+
+def defined(found: list[Body], text: str) -> list[Body]:
+    """Role definitions by name or kind; the sandbox's are all there at every scope. Raises as `assigned` does."""
+    if text.strip() and not re.fullmatch(rf"{DEFINED}(?:\s+and\s+{DEFINED})*", text.strip(), re.IGNORECASE):
+        message = (
+            f"The filter '{text}' is not supported. Supported filters are either roleName eq '{{value}}' or type eq "
+        )
+        raise AzureError(400, "UnsupportedQuery", f"{message}'BuiltInRole|CustomRole'.")
+    for asked in re.finditer(DEFINED, text, re.IGNORECASE):
+        if asked[1]:
+            found = [d for d in found if d["properties"]["roleName"].lower() == _plain(asked[2]).lower()]
+        elif asked[3]:
+            found = [d for d in found if str(d["properties"].get("type")).lower() == asked[3].lower()]
+    return found
 
 
 def _tagged(text: str, *, groups: bool) -> Test | None:

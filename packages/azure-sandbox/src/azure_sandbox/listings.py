@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from azure_sandbox import filters, subscription
+from azure_sandbox.access import ASSIGNMENTS
 from azure_sandbox.directory import Principal
 from azure_sandbox.envelope import not_found
 from azure_sandbox.errors import AzureError
@@ -16,6 +17,7 @@ from azure_sandbox.ids import (
     name_of,
     normal,
     parent_of,
+    scopes_of,
     subscription_of,
     type_of,
 )
@@ -25,7 +27,6 @@ from azure_sandbox.rules.types import Body, World, dig, refuse
 
 Answer = tuple[int, Any, dict[str, str]]
 ROLE_DEFINITIONS = re.compile(r"(.*)/providers/microsoft\.authorization/roledefinitions(?:/([^/]+))?", re.IGNORECASE)
-FILTER = re.compile(r"(\w+)(?:\(\)|\s+eq\s+'([^']*)'|\('([^']*)'\))?", re.IGNORECASE)
 SYSTEM_IDENTITY = "/providers/microsoft.managedidentity/identities/default"
 TRANSFORMATION = re.compile(
     r"(.*/providers/microsoft\.streamanalytics/streamingjobs/[^/]+)/transformations/([^/]+)", re.IGNORECASE
@@ -94,11 +95,13 @@ def collection(
         raise subscription.unknown_type(path + "/-", query.get("api-version", ""))
     found = _below(world, kind, above, path)
     _require_group(world, path)
+    if kind == ASSIGNMENTS:
+        found = filters.assigned(world, found, above, query.get("$filter", ""))
     if kind_of(above) in (SUBSCRIPTION, GROUP):
         found = _readable(world, found, who)
     else:
         world.access.require(who.object_id, f"{TYPES[kind].name}/read", above)
-    return 200, {"value": [show(resource) for resource in _asked(found, above, query)]}, {}
+    return 200, {"value": [show(resource) for resource in _asked(found, query)]}, {}
 
 
 def _resources(
@@ -148,9 +151,8 @@ def _below(world: World, kind: str, above: str, path: str) -> list[Body]:
         return world.store.resources(parent_of(above), kind)
     found = world.store.resources(above, kind)
     if kind.startswith("microsoft.authorization/"):
-        inherited = [
-            r for r in world.store.resources(kind=kind) if normal(above).startswith(normal(parent_of(r["id"])))
-        ]
+        scopes = scopes_of(above)
+        inherited = [r for r in world.store.resources(kind=kind) if normal(parent_of(r["id"])) in scopes]
         return [*found, *(r for r in inherited if r not in found)]  # at the scope, below it, and what it inherits
     if kind_of(above) not in (SUBSCRIPTION, GROUP):
         if world.find(above) is None and not TYPES[kind_of(above)].implicit:
@@ -159,8 +161,8 @@ def _below(world: World, kind: str, above: str, path: str) -> list[Body]:
     return found
 
 
-def _asked(found: list[Body], above: str, query: Mapping[str, str]) -> list[Body]:
-    """The filters that clients use: hash, isDefault, $filter (assignments), $orderBy createdtime, $top."""
+def _asked(found: list[Body], query: Mapping[str, str]) -> list[Body]:
+    """What clients ask lists for: hash, isDefault, $orderBy createdtime, $top."""
     if query.get("hash"):
         found = [
             r
@@ -169,12 +171,6 @@ def _asked(found: list[Body], above: str, query: Mapping[str, str]) -> list[Body
         ]
     if query.get("isDefault"):
         found = [r for r in found if str(dig(r, "properties.isDefault")).lower() == query["isDefault"].lower()]
-    for name, equal, of in FILTER.findall(query.get("$filter", "")):
-        value = (equal or of).lower()
-        if name.lower() in ("principalid", "assignedto") and value:
-            found = [r for r in found if str(dig(r, "properties.principalId")).lower() == value]
-    if "atscope()" in query.get("$filter", "").lower():
-        found = [r for r in found if normal(above).startswith(normal(parent_of(r["id"])))]
     if "createdtime desc" in query.get("$orderBy", query.get("orderBy", "")).lower():
         found = sorted(found, key=lambda r: str(dig(r, "systemData.createdAt")), reverse=True)
     return found[: int(query["$top"])] if query.get("$top", "").isdigit() else found
@@ -190,10 +186,7 @@ def _role_definitions(
         return 200, BY_ID[name.lower()].definition(scope), {}
     found = [role.definition(scope) for role in BUILT_IN]
     found += world.store.resources(kind="microsoft.authorization/roledefinitions")
-    wanted = re.search(r"roleName\s+eq\s+'([^']*)'", query.get("$filter", ""), re.IGNORECASE)
-    if wanted:
-        found = [d for d in found if d["properties"]["roleName"].lower() == wanted[1].lower()]
-    return 200, {"value": found}, {}
+    return 200, {"value": filters.defined(found, query.get("$filter", ""))}, {}
 
 
 def _top(resource: Body) -> bool:

@@ -64,9 +64,9 @@ def test_resources_are_found_in_a_group_and_show_no_properties(there: World) -> 
     assert set(found) == {"id", "location", "name", "tags", "type"}
     (found,) = listed(there, "tagName eq 'Tier'", FILTERED)
     assert "tags" not in found  # "the original tags for each resource will not be returned"
-    more = there.arm("GET", f"{there.subscription}/resources", **{"$filter": LOGS, "$expand": "provisioningState"})
-    states = {one["name"]: one["provisioningState"] for one in more.json()["value"]}
-    assert (states["filtered-logs"], states["other-logs"]) == ("Succeeded", "Succeeded")
+    asked = {"$filter": "name eq 'filtered-one'", "$expand": "createdTime,provisioningState"}
+    (more,) = there.arm("GET", f"{there.subscription}/resources", **asked).json()["value"]
+    assert (more["provisioningState"], more["createdTime"][:10]) == ("Succeeded", "2026-03-01")
 
 
 def test_groups_are_found_by_their_tags_only(there: World) -> None:
@@ -104,6 +104,55 @@ def test_groups_are_found_by_their_tags_only(there: World) -> None:
 def test_a_filter_that_is_not_documented_is_refused(there: World, text: str) -> None:
     answer = there.arm("GET", f"{there.subscription}/resources", **{"$filter": text})
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "InvalidFilterInQueryString")
+
+
+def test_assignments_are_found_by_scope_and_by_who_has_them(world: World) -> None:
+    near, far = (world.group(name).removesuffix("/providers") for name in ("roles", "roles-beside"))
+    someone = world.user_identity(f"{near}/providers", "someone")["properties"]["principalId"]
+    here, beside = (world.grant(place, "Storage Blob Data Reader", someone).rsplit("/", 1)[-1] for place in (near, far))
+
+    def found(scope: str, text: str) -> set[str]:
+        path = f"{scope}/providers/Microsoft.Authorization/roleAssignments"
+        answer = world.arm("GET", path, **({"$filter": text} if text else {})).json()
+        return {one["name"] for one in answer["value"]} & {here, beside}
+
+    both, mine = {here, beside}, f"principalId eq '{someone}'"
+    assert found(world.subscription, "") == found(world.subscription, mine) == both
+    assert found(world.subscription, f"assignedTo('{someone.upper()}')") == both
+    assert found(world.subscription, "atScope()") == set()  # "at or above"
+    assert found(near, "atScope()") == {here}
+    assert found(far, f"atScope() and assignedTo('{someone}')") == {beside}  # not what a name like it has
+    assert found(near, f"assignedTo('{world.identity('deployer')['objectId']}')") == set()
+
+
+def test_definitions_are_found_by_name_and_kind(world: World) -> None:
+    path = f"{world.subscription}/providers/Microsoft.Authorization/roleDefinitions"
+
+    def found(text: str) -> list[str]:
+        return [one["properties"]["roleName"] for one in world.arm("GET", path, **{"$filter": text}).json()["value"]]
+
+    assert found("roleName eq 'storage blob data reader'") == ["Storage Blob Data Reader"]
+    assert found("roleName eq 'Reader and Data Access'") in ([], ["Reader and Data Access"])
+    assert "Storage Blob Data Reader" in found("atScopeAndBelow() and type eq 'BuiltInRole'")
+    assert "Storage Blob Data Reader" not in found("type eq 'CustomRole'")
+
+
+@pytest.mark.parametrize(
+    ("kind", "text"),
+    [
+        ("roleAssignments", "atScope() and "),
+        ("roleAssignments", "atScope() and principalId eq 'a'"),
+        ("roleAssignments", "principalId"),
+        ("roleAssignments", "principalId eq 'a' and roleDefinitionId eq 'b'"),
+        ("roleDefinitions", "name eq 'Reader'"),
+        ("roleDefinitions", "roleName eq 'Reader' or roleName eq 'Owner'"),
+        ("roleDefinitions", "type eq 'Any'"),
+    ],
+)
+def test_roles_are_found_by_what_is_documented_only(world: World, kind: str, text: str) -> None:
+    answer = world.arm("GET", f"{world.subscription}/providers/Microsoft.Authorization/{kind}", **{"$filter": text})
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "UnsupportedQuery")
+    assert answer.json()["error"]["message"].startswith(f"The filter '{text}' is not supported. Supported filters are ")
 
 
 def test_a_subscription_names_its_regions(world: World) -> None:

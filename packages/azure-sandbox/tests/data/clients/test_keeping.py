@@ -71,6 +71,7 @@ def test_a_vault_is_deleted_softly_and_purged(client: Client, world: World, grou
     assert vaults.get(group, "client-vault").properties.soft_delete_retention_in_days == 90
     assert names(vaults.list_by_resource_group(group)) == ["client-vault"]
     assert "client-vault" in names(vaults.list_by_subscription())
+    assert "client-vault" in names(vaults.list())  # asks for all resources, with a filter
     assert vaults.update(group, "client-vault", {"tags": {"a": "b"}}).tags == {"a": "b"}
     vaults.delete(group, "client-vault")
     assert "client-vault" in names(vaults.list_deleted())
