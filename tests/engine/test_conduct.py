@@ -43,6 +43,28 @@ answer = {{
 }}
 """
 
+TRIGGERS = """
+factory = f"{group}/Microsoft.DataFactory/factories/{outputs['factory']}"
+found = arm.call("GET", f"{factory}/triggers", api="2018-06-01")["value"]
+answer = [trigger["properties"]["runtimeState"] for trigger in found]
+"""
+BEGIN = """
+factory = f"{{group}}/Microsoft.DataFactory/factories/{{outputs['factory']}}"
+window = {{"windowStart": "{day}T00:00:00Z", "windowEnd": "{day}T01:00:00Z"}}
+answer = arm.call("POST", f"{{factory}}/pipelines/score/createRun", api="2018-06-01", body=window)
+"""
+# Groups and role assignments of the subscription that a stack has left.
+LEFT = """
+subscription = f"/subscriptions/{outputs['subscriptionId']}"
+def of_stack(path, api):
+    found = arm.call("GET", f"{subscription}/{path}", api=api)["value"]
+    return [one["id"] for one in found if outputs["resourceGroup"] in str(one)]
+answer = [
+    of_stack("resourcegroups", "2021-04-01"),
+    of_stack("providers/Microsoft.Authorization/roleAssignments", "2022-04-01"),
+]
+"""
+
 
 @dataclass
 class Windows:
@@ -105,3 +127,12 @@ def test_a_window_without_rows_fails_with_its_cause(windows: Windows) -> None:
     run = windows.score(windowStart="2001-01-01T00:00:00Z", windowEnd="2001-01-02T00:00:00Z")
     assert run["status"] == "Failed"
     assert "no folder features/2001/01/01 in the lake" in run["activities"]["No rows in features"][2]["message"]
+
+
+def test_a_stack_goes_while_its_trigger_is_started_and_a_window_runs(windows: Windows) -> None:
+    state = windows.cloud.look(TRIGGERS, windows.outputs)
+    assert state == ["Started"]
+    windows.cloud.look(BEGIN.format(day=windows.start[:10]), windows.outputs)
+    gone = windows.cloud.pulumi("destroy", "--yes", "--skip-preview", stack="local")
+    assert gone.code == 0, gone.text
+    assert windows.cloud.look(LEFT, windows.outputs) == [[], []]
