@@ -1,5 +1,6 @@
 """The tables of the warehouse: made twice without harm, added to, never robbed of a column."""
 
+import importlib.util
 from dataclasses import replace
 from pathlib import Path
 
@@ -77,3 +78,12 @@ def test_predictions_that_no_view_could_show_are_refused_by_name() -> None:
     without = replace(contract, prediction=Row(name="prediction", columns=kept, key=contract.prediction.key))
     with pytest.raises(schema.SchemaError, match="prediction rows have no column Score"):
         schema.script(without)
+
+
+def test_the_page_of_statements_is_fresh() -> None:
+    spec = importlib.util.spec_from_file_location("sql", Path(__file__).parents[2] / "tools" / "sql.py")
+    assert spec
+    assert spec.loader
+    tool = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(tool)
+    assert tool.FILE.read_text("utf-8") == tool.document(), "docs/sql.md is stale: run python tools/sql.py"
