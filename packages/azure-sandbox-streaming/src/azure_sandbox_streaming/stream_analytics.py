@@ -3,11 +3,13 @@
 Source: https://learn.microsoft.com/rest/api/streamanalytics/streaming-jobs/start
 """
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any
 
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
+from azure_sandbox.envelope import not_found
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import normal
 from azure_sandbox_storage.blobs import Blobs
@@ -32,6 +34,7 @@ def install(sandbox: Sandbox, blobs: Blobs, log: EventLog, monitor: Monitor) -> 
     sandbox.manager.on_action(JOBS, "start", service.start)
     sandbox.manager.on_action(JOBS, "stop", service.stop)
     sandbox.manager.after_delete(JOBS, service.deleted)
+    sandbox.manager.collection(f"{JOBS}/transformations", service.transformation)
     sandbox.clock.listen(service.step)
     sandbox.status["streams"] = service.status
 
@@ -58,6 +61,28 @@ class StreamAnalytics:
         values = {"jobState": "Running", "outputStartMode": mode, "outputStartTime": _iso(start), "etag": None}
         self._note(job, {key: value for key, value in values.items() if value})
         return 202, None, {}
+
+    async def transformation(
+        self, method: str, path: str, query: Mapping[str, str], body: Any, who: Principal
+    ) -> tuple[Any, ...]:
+        """A job is stored with its query: /transformations/NAME reads and writes that part of it.
+        learn.microsoft.com/rest/api/streamanalytics/transformations"""
+        job_id, _, name = path.rpartition("/transformations/")
+        found = (self._sandbox.manager.get(job_id)["properties"].get("transformation") or {}) if job_id else {}
+        if str(found.get("name", name)).lower() != name.lower() or (method == "GET" and not found):
+            raise not_found(path)
+        if method in ("PUT", "PATCH"):
+            new = {"name": found.get("name", name), "properties": (body or {}).get("properties") or {}}
+            change = {"properties": {"transformation": new}}
+            status, answer, headers = await self._sandbox.manager.handle("PATCH", job_id, query, change, who)
+            if status >= 400:
+                return status, answer, headers
+            found = self._sandbox.manager.get(job_id)["properties"]["transformation"]
+        elif method != "GET":
+            raise AzureError(405, "HttpMethodNotAllowed", f"The method {method} is not allowed on '{path}'.")
+        kind = "Microsoft.StreamAnalytics/streamingjobs/transformations"
+        shown = {key: found["properties"][key] for key in ("query", "streamingUnits") if key in found["properties"]}
+        return 200, {"id": path, "name": found["name"], "type": kind, "properties": shown}
 
     def _begin(self, run: Run, job: dict[str, Any], mode: str, custom: str | None) -> datetime:
         """Returns the time from which on rows are written. Reading goes back by the tolerance: late events count."""

@@ -7,7 +7,6 @@ from typing import Any
 from azure_sandbox import filters, subscription
 from azure_sandbox.access import ASSIGNMENTS
 from azure_sandbox.directory import Principal
-from azure_sandbox.envelope import not_found
 from azure_sandbox.errors import AzureError
 from azure_sandbox.ids import (
     GROUP,
@@ -28,9 +27,6 @@ from azure_sandbox.rules.types import Body, World, dig, refuse
 Answer = tuple[int, Any, dict[str, str]]
 ROLE_DEFINITIONS = re.compile(r"(.*)/providers/microsoft\.authorization/roledefinitions(?:/([^/]+))?", re.IGNORECASE)
 SYSTEM_IDENTITY = "/providers/microsoft.managedidentity/identities/default"
-TRANSFORMATION = re.compile(
-    r"(.*/providers/microsoft\.streamanalytics/streamingjobs/[^/]+)/transformations/([^/]+)", re.IGNORECASE
-)
 # All that lies under a subscription without naming a provider; more is asked of a group by POST.
 PLAIN = re.compile(r"/subscriptions/[^/]+(/resources|/resourcegroups(/[^/]+(/resources)?)?)?", re.IGNORECASE)
 LISTED = ("id", "name", "type", "location", "tags", "kind", "sku", "identity", "plan", "managedBy", "zones")
@@ -50,9 +46,6 @@ def special(world: World, method: str, path: str, query: Mapping[str, str], body
         return None
     if path.lower().endswith(SYSTEM_IDENTITY):
         return 200, _system_identity(world, path, who), {}
-    match = TRANSFORMATION.fullmatch(path)
-    if match:
-        return 200, _transformation(world, path, match[1], match[2], who), {}
     match = ROLE_DEFINITIONS.fullmatch(path)
     if match:
         return _role_definitions(world, path, match[1], match[2], query, who)
@@ -69,17 +62,6 @@ def _system_identity(world: World, path: str, who: Principal) -> Body:
     properties = {"tenantId": world.directory.tenant_id, "principalId": found.object_id, "clientId": found.client_id}
     kind = "Microsoft.ManagedIdentity/identities"
     return {"id": path, "name": "default", "type": kind, "properties": properties}
-
-
-def _transformation(world: World, path: str, job: str, name: str, who: Principal) -> Body:
-    """A job is stored with its query. learn.microsoft.com/rest/api/streamanalytics/transformations/get"""
-    kind = "Microsoft.StreamAnalytics/streamingjobs/transformations"
-    world.access.require(who.object_id, f"{kind}/Read", path)
-    found = dig(world.find(job), "properties.transformation")
-    if str(dig(found, "name")).lower() != name.lower():
-        raise not_found(path)
-    shown = {key: found["properties"][key] for key in ("query", "streamingUnits") if key in found["properties"]}
-    return {"id": path, "name": found["name"], "type": kind, "properties": shown}
 
 
 def collection(

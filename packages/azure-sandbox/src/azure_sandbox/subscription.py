@@ -20,37 +20,7 @@ France Central, Germany West Central, Italy North, Japan East, Korea Central, No
 Norway East, Poland Central, South Africa North, South Central US, Southeast Asia, Spain Central, Sweden Central,
 Switzerland North, UAE North, UK South, UK West, West Central US, West Europe, West US, West US 2, West US 3"""
 
-VERSIONS = {  # learn.microsoft.com/azure/templates: one stable version of each namespace; any well-formed one is taken
-    "microsoft.authorization": "2022-04-01",
-    "microsoft.containerregistry": "2023-07-01",
-    "microsoft.datafactory": "2018-06-01",
-    "microsoft.eventhub": "2024-01-01",
-    "microsoft.insights": "2020-02-02",
-    "microsoft.keyvault": "2023-07-01",
-    "microsoft.machinelearningservices": "2024-10-01",
-    "microsoft.managedidentity": "2023-01-31",
-    "microsoft.operationalinsights": "2023-09-01",
-    "microsoft.resources": "2024-03-01",
-    "microsoft.sql": "2023-08-01",
-    "microsoft.storage": "2024-01-01",
-    "microsoft.streamanalytics": "2020-03-01",
-    "microsoft.synapse": "2021-06-01",
-}
-
-# The operation `checkNameAvailability`: the action it takes, whether the type must be sent, and what it answers for a
-# bad and for a taken name. learn.microsoft.com/rest/api: eventhub/check-name-availability-namespaces,
-# storagerp/storage-accounts, keyvault/vaults, containerregistry/registries, sql/servers and synapse/workspaces, each
-# under "check name availability". learn.microsoft.com/azure/role-based-access-control/permissions for the actions.
-# Data Factory and Machine Learning have no such operation.
-FREE: dict[str, tuple[str, bool, str, str]] = {
-    "microsoft.containerregistry": ("read", True, "Invalid", "AlreadyExists"),
-    "microsoft.eventhub": ("action", False, "InvalidName", "NameInUse"),
-    "microsoft.keyvault": ("read", True, "AccountNameInvalid", "AlreadyExists"),
-    "microsoft.sql": ("action", True, "Invalid", "AlreadyExists"),
-    "microsoft.storage": ("read", True, "AccountNameInvalid", "AlreadyExists"),
-    "microsoft.synapse": ("action", True, "Invalid", "AlreadyExists"),
-}
-SAY_AVAILABLE = ("microsoft.sql", "microsoft.synapse")  # they say `available`, the others `nameAvailable`
+VERSION = "2024-01-01"  # that is named; any well-formed one is taken
 
 
 def answer(world: World, method: str, path: str, body: Any, who: Principal) -> Answer | None:
@@ -115,15 +85,15 @@ def _provider(subscription: str, namespace: str) -> Body:
     shown: Body = {"id": f"{root}/providers/{name}", "namespace": name}
     if subscription:
         shown |= {"registrationState": "Registered", "registrationPolicy": "RegistrationRequired"}
-    return shown | {"resourceTypes": [_type(rule, VERSIONS.get(namespace, "2024-01-01")) for rule in rules]}
+    return shown | {"resourceTypes": [_type(rule) for rule in rules]}
 
 
-def _type(rule: Type, version: str) -> Body:
+def _type(rule: Type) -> Body:
     return {
         "resourceType": "resourceGroups" if rule.kind == GROUP else rule.name.partition("/")[2],
         "locations": _names() if rule.tracked else [],
-        "apiVersions": [version],
-        "defaultApiVersion": version,
+        "apiVersions": [VERSION],
+        "defaultApiVersion": VERSION,
         "capabilities": "SupportsTags, SupportsLocation" if rule.tracked else "None",
     }
 
@@ -150,23 +120,22 @@ def _names() -> list[str]:
 
 
 def _availability(world: World, subscription: str, namespace: str, body: Body, who: Principal) -> Body:
-    """Whether a name that becomes part of a host name is legal and free."""
-    text = f"The resource type 'checkNameAvailability' could not be found in the namespace '{namespace}'."
-    refuse(namespace.lower() not in FREE, text, "InvalidResourceType", 404)
-    verb, typed, bad, taken = FREE[namespace.lower()]
+    """Whether a name that becomes part of a host name is legal and free: `free` of its type."""
+    rule = next((r for r in TYPES.values() if r.free and r.kind.startswith(f"{namespace.lower()}/")), None)
+    if rule is None or rule.unique is None:
+        raise unknown_type(f"/providers/{namespace}/checkNameAvailability/-", VERSION)
+    how, name, kind = rule.free, str(body.get("name") or ""), str(body.get("type") or "")
     scope = f"/subscriptions/{subscription}"
-    world.access.require(who.object_id, f"{namespace}/checkNameAvailability/{verb}", scope)
-    rule = next(rule for rule in TYPES.values() if rule.unique and rule.kind.startswith(f"{namespace.lower()}/"))
-    name, kind = str(body.get("name") or ""), str(body.get("type") or "")
-    refuse(not body.get("name"), "The required property 'name' is missing.", "BadRequest")
+    world.access.require(who.object_id, f"{namespace}/checkNameAvailability/{how['action']}", scope)
+    refuse(not name, "The required property 'name' is missing.")
     text = f"The type '{kind}' is invalid: the names of '{rule.name}' are checked in '{namespace}'."
-    refuse(typed and kind.lower() != rule.kind, text, "BadRequest")
-    reason = bad if not re.fullmatch(rule.names, name) else taken if _is_taken(world, rule, name) else ""
-    text = (rule.bad_name[1] if reason == bad else (rule.unique or (0, "", ""))[2]).format(name=name, rule=rule.names)
-    if namespace.lower() in SAY_AVAILABLE:
-        return {"name": name, "available": not reason} | ({"reason": reason, "message": text} if reason else {})
-    free = {"reason": "None", "message": ""} if namespace.lower() == "microsoft.eventhub" else {}
-    return {"nameAvailable": not reason} | ({"reason": reason, "message": text} if reason else free)
+    refuse("untyped" not in how and kind.lower() != rule.kind, text)
+    said: Body = {"name": name} if how["says"] == "available" else {}
+    reason = "illegal" if not re.fullmatch(rule.names, name) else "taken" if _is_taken(world, rule, name) else ""
+    if not reason:
+        return said | {how["says"]: True} | ({"reason": "None", "message": ""} if "untyped" in how else {})
+    text = rule.bad_name[1] if reason == "illegal" else rule.unique[2]
+    return said | {how["says"]: False, "reason": how[reason], "message": text.format(name=name, rule=rule.names)}
 
 
 def _is_taken(world: World, rule: Type, name: str) -> bool:

@@ -5,7 +5,6 @@ from typing import Any
 import pytest
 from azure_sandbox.envelope import LOCATIONS
 from azure_sandbox.rules import TYPES
-from azure_sandbox.subscription import VERSIONS
 from sandbox_world import PLACE, World
 
 FILTERED = "filtered"
@@ -167,7 +166,6 @@ def test_a_subscription_names_its_regions(world: World) -> None:
 def test_every_provider_is_listed_with_its_types(world: World) -> None:
     found = {one["namespace"]: one for one in world.arm("GET", f"{world.subscription}/providers").json()["value"]}
     assert {name.partition("/")[0] for name in (rule.name for rule in TYPES.values())} == set(found)
-    assert {name.lower() for name in found} == set(VERSIONS)
     one = world.arm("GET", f"{world.subscription}/providers/microsoft.eventhub").json()
     assert one == found["Microsoft.EventHub"]
     assert one["registrationState"] == "Registered"
@@ -281,14 +279,3 @@ def test_a_name_is_asked_of_its_own_service(
 ) -> None:
     answer = world.arm("POST", f"{world.subscription}/providers/{namespace}/checkNameAvailability", body)
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code)
-
-
-def test_a_transformation_is_read_by_itself(world: World) -> None:
-    query = {"query": "SELECT 1", "streamingUnits": 1}
-    properties = {"sku": {"name": "Standard"}, "transformation": {"name": "main", "properties": query}}
-    path = f"{world.group('names')}/Microsoft.StreamAnalytics/streamingjobs/asking"
-    world.put(path, {"location": PLACE, "identity": {"type": "SystemAssigned"}, "properties": properties})
-    found = world.arm("GET", f"{path}/transformations/Main").json()
-    kind = "Microsoft.StreamAnalytics/streamingjobs/transformations"
-    assert (found["name"], found["type"], found["properties"]) == ("main", kind, query)
-    assert world.arm("GET", f"{path}/transformations/other").status_code == 404

@@ -66,6 +66,7 @@ class Type:
     defaults: Mapping[str, Any] = field(default_factory=dict)
     computed: Mapping[str, Any] = field(default_factory=dict)
     unique: tuple[int, str, str] | None = None
+    free: Mapping[str, Any] = field(default_factory=dict)
     kept: Mapping[str, Any] = field(default_factory=dict)
     answers: tuple[int, int] = (201, 200)
     slow: str = ""

@@ -127,12 +127,24 @@ def test_a_job_gets_its_parts_and_runs(client: Client, world: World, group: str)
     assert stream.outputs.create_or_replace(*job, "raw", OUTPUT).name == "raw"
     assert stream.outputs.get(*job, "raw").datasource.container == "raw"
     assert names(stream.outputs.list_by_streaming_job(*job)) == ["raw"]
-    assert "SELECT" in stream.transformations.get(*job, "query").query
+
+    query = stream.transformations
+    assert "SELECT" in query.get(*job, "query").query
+    assert query.update(*job, "query", {"streaming_units": 3}).streaming_units == 3
+    assert query.create_or_replace(*job, "query", JOB["transformation"]).streaming_units == 1
+    assert refusal(query.create_or_replace, *job, "query", {"streaming_units": 2, "query": "SELECT 1"})[0] == 422
+    assert refusal(query.get, *job, "other") == refusal(query.update, *job, "other", {"streaming_units": 3}) == MISSING
+    assert query.get(*job, "query").streaming_units == 1
+    assert (
+        world.arm("GET", f"{providers}/Microsoft.StreamAnalytics/streamingjobs/{job[1]}/transformations").status_code
+        == 404
+    )
 
     jobs = stream.streaming_jobs
     jobs.begin_start(*job, {"output_start_mode": "JobStartTime"}).result()
     assert jobs.get(*job).job_state == "Running"
     assert refusal(stream.inputs.create_or_replace, *job, "events", INPUT)[0] in (400, 409, 422)
+    assert refusal(query.update, *job, "query", {"streaming_units": 3})[0] in (400, 409, 422)
     jobs.begin_stop(*job).result()
     assert jobs.get(*job).job_state == "Stopped"
     stream.outputs.delete(*job, "raw")
