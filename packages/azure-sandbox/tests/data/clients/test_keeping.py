@@ -45,6 +45,13 @@ def test_an_account_has_services_containers_and_a_policy(client: Client, group: 
     assert refusal(containers.create, group, "none1234", "raw", {}) == (404, "ParentResourceNotFound")
     containers.delete(group, "clientparts1", "raw")
     assert names(containers.list(group, "clientparts1")) == []
+    shares = storage.file_shares
+    assert storage.file_services.get_service_properties(group, "clientparts1").name == "default"
+    assert shares.create(group, "clientparts1", "code", {}).name == "code"
+    assert names(shares.list(group, "clientparts1")) == ["code"]
+    assert refusal(shares.create, group, "clientparts1", "Co", {})[0] == 400
+    shares.delete(group, "clientparts1", "code")
+    assert refusal(shares.get, group, "clientparts1", "code")[0] == 404
     tier = {"baseBlob": {"tierToCool": {"daysAfterModificationGreaterThan": 30}}}
     rule = {"name": "cool", "type": "Lifecycle", "definition": {"actions": tier}}
     policy = {"properties": {"policy": {"rules": [rule]}}}
