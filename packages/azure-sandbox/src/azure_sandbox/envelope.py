@@ -2,6 +2,7 @@
 
 import copy
 import inspect
+import re
 from typing import Any
 
 from azure_sandbox.errors import AzureError
@@ -9,6 +10,7 @@ from azure_sandbox.ids import GROUP, group_of, kind_of, name_of, type_of
 from azure_sandbox.rules.types import Body, Type, refuse
 
 Answer = tuple[int, Any, dict[str, str]]
+RESERVED = re.compile(r"[<>%&\\?/\x00-\x1f\x7f]")
 LOCATIONS = """australiaeast brazilsouth canadacentral centralindia centralus eastasia eastus eastus2 francecentral
 germanywestcentral global italynorth japaneast koreacentral northcentralus northeurope norwayeast polandcentral
 southafricanorth southcentralus southeastasia spaincentral swedencentral switzerlandnorth uaenorth uksouth ukwest
@@ -33,14 +35,27 @@ def check_envelope(rule: Type, path: str, new: Body, old: Body | None) -> None:
         )
         error = "InvalidResourceGroupLocation" if rule.kind == GROUP else "InvalidResourceLocation"
         refuse(place != before.lower().replace(" ", ""), text, error, 409)
-    tags = new.get("tags")
-    if tags is None:
-        return
+    if new.get("tags") is not None:
+        _check_tags(new["tags"], 128 if rule.kind == "microsoft.storage/storageaccounts" else 512)
+
+
+def _check_tags(tags: Any, longest: int) -> None:
+    """learn.microsoft.com/azure/azure-resource-manager/management/tag-resources; the words are azure-powershell's."""
     wrong = [k for k, v in tags.items() if not isinstance(v, str)] if isinstance(tags, dict) else [""]
     text = "The request content was invalid and could not be deserialized: the value of a tag must be a string. Path "
     refuse(wrong, f"{text}'tags.{''.join(wrong[:1])}'.", "InvalidRequestContent")
-    # learn.microsoft.com/azure/azure-resource-manager/management/tag-resources: at most 50
-    refuse(len(tags) > 50, f"A resource has at most 50 tags, not {len(tags)}.", "TooManyTags")
+    text = f"Too many tags specified. Requested tag count - '{len(tags)}'. Maximum number of tags allowed - '50'."
+    refuse(len(tags) > 50, text, "InvalidTags")
+    wrong = [name for name in tags if RESERVED.search(name) and not name.startswith(("hidden-", "link:"))]
+    text = f"The tag names '{', '.join(wrong)}' have reserved characters '<,>,%,&,\\,?,/' or control characters."
+    refuse(wrong, text, "InvalidTagNameCharacters")
+    text = (
+        "Tag {0} too large. Following tag {0} '{1}' exceeded the maximum length. Maximum allowed length for tag {0} - "
+    )
+    wrong = [name for name in tags if len(name) > longest]
+    refuse(wrong, f"{text.format('name', ', '.join(wrong))}'{longest}' characters.", "InvalidTagName")
+    wrong = [name for name, value in tags.items() if len(value) > 256]
+    refuse(wrong, f"{text.format('value', ', '.join(wrong))}'256' characters.", "InvalidTagValueLength")
 
 
 def is_item(path: str) -> bool:

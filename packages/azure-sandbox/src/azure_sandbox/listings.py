@@ -137,10 +137,20 @@ def _below(world: World, kind: str, above: str, path: str) -> list[Body]:
         inherited = [r for r in world.store.resources(kind=kind) if normal(parent_of(r["id"])) in scopes]
         return [*found, *(r for r in inherited if r not in found)]  # at the scope, below it, and what it inherits
     if kind_of(above) not in (SUBSCRIPTION, GROUP):
-        if world.find(above) is None and not TYPES[kind_of(above)].implicit:
-            raise AzureError(404, "ParentResourceNotFound", f"The parent resource '{above}' could not be found.")
+        _require_parent(world, above)
         return [r for r in found if normal(parent_of(r["id"])) == normal(above)]
     return found
+
+
+def _require_parent(world: World, above: str) -> None:
+    """What is implicit is there with what it lies in."""
+    while world.find(above) is None and kind_of(above) not in (SUBSCRIPTION, GROUP):
+        if not TYPES[kind_of(above)].implicit:
+            text = (
+                f"Can not perform requested operation on nested resource. Parent resource '{name_of(above)}' not found."
+            )
+            raise AzureError(404, "ParentResourceNotFound", text)
+        above = parent_of(above)
 
 
 def _asked(found: list[Body], query: Mapping[str, str]) -> list[Body]:

@@ -52,6 +52,8 @@ def unknown_type(path: str, version: str) -> AzureError:
     namespace, _, kind = type_of(path).partition("/")
     if namespace.lower() not in _spaces():
         return AzureError(404, "InvalidResourceNamespace", f"The resource namespace '{namespace}' is invalid.")
+    if not kind:
+        return AzureError(404, "NotFound", f"The sandbox does not offer this operation of '{namespace}'.")
     text = f"The resource type '{kind}' could not be found in the namespace '{namespace}' for api version '{version}'."
     return AzureError(404, "InvalidResourceType", text)
 

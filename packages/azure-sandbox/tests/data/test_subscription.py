@@ -9,6 +9,7 @@ from sandbox_world import PLACE, World
 
 FILTERED = "filtered"
 OTHER = "filtered-too"
+LOST = "Microsoft.Storage/storageAccounts/lost"
 
 
 @pytest.fixture
@@ -197,6 +198,14 @@ def test_a_provider_is_registered_by_who_may(world: World, as_: Any) -> None:
         ("GET", f"/resourceGroups/{FILTERED}/things", 404, "NotFound"),
         ("GET", "/resourceGroups/none/resources", 404, "ResourceGroupNotFound"),
         ("GET", "/tagNames", 404, "NotFound"),
+        ("GET", f"/resourceGroups/{FILTERED}/providers/{LOST}/blobServices", 404, "ParentResourceNotFound"),
+        (
+            "GET",
+            f"/resourceGroups/{FILTERED}/providers/{LOST}/blobServices/default/containers",
+            404,
+            "ParentResourceNotFound",
+        ),
+        ("POST", "/providers/Microsoft.Storage/unregister", 404, "NotFound"),
         ("PUT", "/things/a", 404, "NotFound"),
         ("PUT", f"/resourceGroups/{FILTERED}/things/a", 404, "NotFound"),
     ],
