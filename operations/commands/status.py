@@ -5,7 +5,7 @@ from typing import Annotated
 import typer
 from rich.table import Table
 
-from operations import jobs, monitor
+from operations import factory_runs, jobs, monitor
 from operations.clock import clock
 from operations.commands.options import DEFAULT_STACK, Outputs, StackName, out
 from operations.failures import failure
@@ -17,10 +17,11 @@ def status(
     outputs: Outputs = None,
     most: Annotated[int, typer.Option("--jobs", min=1, help="At most this many jobs, newest first.")] = 10,
 ) -> None:
-    """Show the stream job with its metrics and watermark, the batch jobs with their states, and the cluster's nodes."""
+    """Show the stream job with its watermark, the trigger with its windows, the cluster's nodes and the batch jobs."""
     chosen = load(stack, outputs)
     if chosen.streamJob:
         _stream(chosen)
+    _windows(chosen)
     count, states = jobs.nodes(chosen)
     busy = ", ".join(f"{value} {key.removesuffix('NodeCount')}" for key, value in states.items() if value)
     out.print(f"cluster {chosen.cluster}: {count} nodes{f' ({busy})' if busy else ''}")
@@ -38,6 +39,15 @@ def _stream(stack: Stack) -> None:
         out.print("  no watermark in the last 30 minutes")
     for name, total in stream.metrics.items():
         out.print(f"  {name:<24}{total:>12,}  in the last two days")
+
+
+def _windows(stack: Stack) -> None:
+    found = factory_runs.standings(stack, [])
+    count = f"{len(found)} window{'' if len(found) == 1 else 's'}"
+    last = f"{count}, the last {found[-1].window.name}: {found[-1].state}" if found else "no windows yet"
+    out.print(f"trigger {factory_runs.trigger(stack)}: {factory_runs.runtime_state(stack)}; {last}")
+    if failed := sum(one.failed for one in found):
+        out.print(f"  {failed} failed: batch-scoring windows --failed --stack {stack.name}")
 
 
 def logs(job: str, stack: StackName = DEFAULT_STACK, outputs: Outputs = None) -> None:

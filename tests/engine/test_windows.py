@@ -92,6 +92,9 @@ def test_a_window_that_fails_is_listed_explained_and_run_again(trial: Trial) -> 
     (window,) = [line for line in trial.tells("windows", "--failed").splitlines() if line.startswith(f" {name(lost)}")]
     assert window.split()[:3] == [name(lost), "failed", "2"]
     assert f"batch-scoring rerun {name(lost)}" in trial.tells("windows", "--failed")
+    status = trial.tells("status")
+    assert f"trigger hours-1h: Stopped; 3 windows, the last {names(trial)[1]}: scored\n" in status
+    assert "1 failed: batch-scoring windows --failed" in status
     assert results(trial) == before
 
 
