@@ -21,8 +21,8 @@ from scoring.contract import Contract  # noqa: E402
 FILE = ROOT / "docs" / "sql.md"
 HEAD = """# The tables, as T-SQL
 
-Written by `python tools/sql.py` from the contracts, `components/schema.py` and `components/views.py`; a test holds it to
-them. The pipeline `schema` runs it as the databases' administrator at each deploy that changes it, and it may run again
+Written by `python tools/sql.py` from the contracts, `components/schema.py` and `components/views.py`; a test holds it
+to them. The pipeline `schema` runs it as the databases' administrator at each deploy that changes it, and it may run again
 and again. Before it runs, a change that would rename, retype or drop a deployed column is refused with advice. A column
 that is added is NULL in the rows that are there.
 
