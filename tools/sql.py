@@ -21,10 +21,10 @@ from scoring.contract import Contract  # noqa: E402
 FILE = ROOT / "docs" / "sql.md"
 HEAD = """# The tables, as T-SQL
 
-Written by `python tools/sql.py` from the contracts, `components/schema.py` and `components/views.py`; a test holds it
-to them. The pipeline `schema` runs it as the databases' administrator at each deploy that changes it, and it may run again
-and again. Before it runs, a change that would rename, retype or drop a deployed column is refused with advice. A column
-that is added is NULL in the rows that are there.
+Written by `python tools/sql.py` from the contracts, `components/schema.py` and `components/views.py`; a test holds
+it to them. The pipeline `schema` runs it as the databases' administrator at each deploy that changes it, and it may
+run again and again. Before it runs, a change that would rename, retype or drop a deployed column is refused with
+advice. A column that is added is NULL in the rows that are there.
 
 `<factory>` is the factory's user, named by its identity; `<sid>` is made of its client id. `<person>` is a user only
 where `operatorObjectId` names one. Readers see committed runs only: of the runs of one window by one model the latest.
