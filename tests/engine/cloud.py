@@ -56,6 +56,7 @@ class Cloud:
     def __init__(self, folder: Path):
         self.state = folder / "sandbox"
         self.project = folder / "project"
+        self._edited: dict[Path, str] = {}
         self.environment = {name: value for name, value in os.environ.items() if not name.startswith("PULUMI")}
         self.environment["AZURE_SANDBOX_STATE"] = str(self.state)
         self.project.mkdir()
@@ -104,7 +105,14 @@ class Cloud:
         path = self.project / file
         text = path.read_text()
         assert find in text, f"{file} has no {find!r}"
+        self._edited.setdefault(path, text)
         path.write_text(text.replace(find, replace, 1))
+
+    def restore(self) -> None:
+        """Every edited file as it was."""
+        for path, text in self._edited.items():
+            path.write_text(text)
+        self._edited.clear()
 
     def _sandbox(self, *arguments: str) -> None:
         command = ["azure-sandbox", *arguments]

@@ -7,7 +7,7 @@ from .cloud import Cloud
 
 
 @pytest.fixture(scope="session")
-def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
+def shared_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     """One sandbox and one changeable copy of the project, with a small model, for all tests of the engine."""
     folder = tmp_path_factory.mktemp("engine")
     made = Cloud(folder)
@@ -18,3 +18,10 @@ def cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cloud]:
     made.start()
     yield made
     made.stop()
+
+
+@pytest.fixture(scope="module")
+def cloud(shared_cloud: Cloud) -> Iterator[Cloud]:
+    """The same for each file of tests: what one of them edits, the next does not meet."""
+    yield shared_cloud
+    shared_cloud.restore()
