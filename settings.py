@@ -101,10 +101,14 @@ class Windows:
 
 @dataclass(frozen=True, kw_only=True)
 class Warehouse:
-    """The database of results; `pause_minutes` is None where it never pauses."""
+    """The database of results; `pause_minutes` is None where it never pauses.
+
+    Without `public_access` its server is reached by private links alone.
+    """
 
     zone_redundant: bool
     pause_minutes: int | None
+    public_access: bool
     dedicated_pool: bool
     spark_pool: bool
 
@@ -256,6 +260,7 @@ def _warehouse(r: Reader) -> Warehouse:
     return Warehouse(
         zone_redundant=r.choice("sqlTier", "serverless", "zoneRedundant") == "zoneRedundant",
         pause_minutes=minutes or None,
+        public_access=r.flag("sqlPublicAccess"),
         dedicated_pool=r.flag("dedicatedPool"),
         spark_pool=r.flag("sparkPool"),
     )

@@ -17,7 +17,7 @@ T = TypeVar("T")
 RESOURCE_MANAGER = "https://management.azure.com"
 MACHINE_LEARNING = "https://ml.azure.com"
 STREAM_ANALYTICS_API, MACHINE_LEARNING_API = "2020-03-01", "2024-04-01"
-DATA_FACTORY_API, IDENTITY_API = "2018-06-01", "2023-01-31"
+DATA_FACTORY_API, IDENTITY_API, SQL_API = "2018-06-01", "2023-01-31", "2023-08-01"
 PATIENCE_SECONDS = 600  # Azure speaks of up to 10 minutes until a role assignment works everywhere
 
 

@@ -10,6 +10,7 @@ from pulumi_azure_native import managedidentity
 from components import pipelines, schema
 from components.factory import Conducted, Factory
 from components.place import Place
+from components.private_link import PrivateLink
 from components.storage import StorageAccount
 from components.synapse import Synapse
 from components.warehouse import Warehouse
@@ -26,6 +27,7 @@ class Parts:
     factory: Factory
     warehouse: Warehouse
     synapse: Synapse
+    ways: Sequence[pulumi.Resource]
 
 
 def stand(
@@ -35,10 +37,16 @@ def stand(
     lake: StorageAccount,
     place: Place,
 ) -> Parts:
-    """Server, database, Synapse workspace and factory; `admin` is who alone may change tables."""
+    """Server, database, Synapse workspace and factory; `admin` is who alone may change tables.
+
+    Where the server has no public door, the factory gets a private way to it.
+    """
     warehouse = Warehouse("warehouse", warehouse=config.warehouse, admin_client_id=admin.client_id, place=place)
     serverless = Synapse("synapse", lake=lake, warehouse=config.warehouse, admin_client_id=admin.client_id, place=place)
-    return Parts(factory=Factory("factory", place=place, after=[admin]), warehouse=warehouse, synapse=serverless)
+    factory, ways = Factory("factory", place=place, after=[admin]), []
+    if not config.warehouse.public_access:
+        ways.append(PrivateLink("private-link", factory=factory, server_id=warehouse.server_id, place=place).approved)
+    return Parts(factory=factory, warehouse=warehouse, synapse=serverless, ways=ways)
 
 
 def run(
@@ -65,5 +73,6 @@ def run(
         columns=schema.columns(contract),
         schedule=config.windows.schedule and bool(deployment),
         place=place,
+        ways=parts.ways,
         after=[parts.warehouse.database, parts.synapse, *after],
     )

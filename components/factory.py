@@ -49,8 +49,8 @@ class Factory(pulumi.ComponentResource):
 class Conducted(pulumi.ComponentResource):
     """`batchscoring:index:Conducted`: linked services, datasets, pipelines; the schema applied; the trigger running.
 
-    `script` is the schema's T-SQL and `columns` what it declares. Everything goes with the factory, so nothing has to
-    be stopped to be destroyed.
+    `script` is the schema's T-SQL, `columns` what it declares; `ways` must stand before the linked services. Everything
+    goes with the factory, so nothing has to be stopped to be destroyed.
     """
 
     def __init__(
@@ -63,12 +63,13 @@ class Conducted(pulumi.ComponentResource):
         columns: Mapping[str, Mapping[str, str]],
         schedule: bool,
         place: Place,
+        ways: Sequence[pulumi.Resource],
         after: Sequence[pulumi.Resource],
         opts: ResourceOptions | None = None,
     ):
         super().__init__("batchscoring:index:Conducted", name, {}, opts)
         where: dict[str, Any] = {"factory_name": factory.name, "resource_group_name": place.group}
-        pipelines = self._declare(name, factory, definitions, place, where)
+        pipelines = self._declare(name, factory, definitions, ways, place, where)
         applied = step(
             f"{name}-schema",
             acts_on={"factory": factory.factory_id, "digest": fingerprint(script), "columns": columns},
@@ -81,7 +82,13 @@ class Conducted(pulumi.ComponentResource):
         self.register_outputs({})
 
     def _declare(
-        self, name: str, factory: Factory, definitions: Definitions, place: Place, where: Mapping[str, Any]
+        self,
+        name: str,
+        factory: Factory,
+        definitions: Definitions,
+        ways: Sequence[pulumi.Resource],
+        place: Place,
+        where: Mapping[str, Any],
     ) -> dict[str, adf.Pipeline]:
         def child(*after: pulumi.Resource) -> ResourceOptions:
             return ResourceOptions(parent=self, depends_on=list(after), deleted_with=factory.resource)
@@ -100,7 +107,7 @@ class Conducted(pulumi.ComponentResource):
                 linked_service_name=service,
                 properties=flat(properties),
                 **where,
-                opts=child(credential),
+                opts=child(credential, *ways),
             )
             for service, properties in definitions.linked_services.items()
         ]

@@ -1,11 +1,13 @@
 """Azure SQL: the database of results, opened by Entra identities alone."""
 
 import pulumi
-from pulumi import Input, Output, ResourceOptions
+from pulumi import Input, Output, ResourceHookBinding, ResourceOptions
 from pulumi_azure_native import sql
 
+from components import arm
 from components.pipelines import DATABASE
 from components.place import Place, keep, watch
+from components.steps import before_update
 from settings import Warehouse as WarehouseSettings
 
 
@@ -26,7 +28,6 @@ class Warehouse(pulumi.ComponentResource):
         opts: ResourceOptions | None = None,
     ):
         super().__init__("batchscoring:index:Warehouse", name, {}, opts)
-        child = ResourceOptions(parent=self)
         server = sql.Server(
             f"{name}-server",
             server_name=place.names.server,
@@ -42,21 +43,32 @@ class Warehouse(pulumi.ComponentResource):
                 tenant_id=place.tenant_id,
             ),
             minimal_tls_version="1.2",
-            public_network_access="Enabled",
+            public_network_access="Enabled" if warehouse.public_access else "Disabled",
             restrict_outbound_network_access="Disabled",
             tags=place.tags,
-            opts=keep(self, place),
+            opts=keep(self, place, hooks=None if warehouse.public_access else _shutting(name)),
         )
-        # Data Factory's own machines have no fixed addresses; identities guard the door until the network is private.
-        sql.FirewallRule(
-            f"{name}-azure",
-            firewall_rule_name="AllowAllWindowsAzureIps",
+        if warehouse.public_access:  # Data Factory's own machines have no fixed addresses; identities guard the door
+            sql.FirewallRule(
+                f"{name}-azure",
+                firewall_rule_name="AllowAllWindowsAzureIps",
+                server_name=server.name,
+                resource_group_name=place.group,
+                start_ip_address="0.0.0.0",  # noqa: S104 (Azure's way to say: any address of Azure's own)
+                end_ip_address="0.0.0.0",  # noqa: S104
+                opts=ResourceOptions(parent=self, deleted_with=server),
+            )
+        sql.ServerBlobAuditingPolicy(
+            f"{name}-audit",
+            blob_auditing_policy_name="default",
             server_name=server.name,
             resource_group_name=place.group,
-            start_ip_address="0.0.0.0",  # noqa: S104 (Azure's way to say: any address of Azure's own)
-            end_ip_address="0.0.0.0",  # noqa: S104
-            opts=child,
+            state=sql.BlobAuditingPolicyState.ENABLED,
+            is_azure_monitor_target_enabled=True,
+            opts=ResourceOptions(parent=self, deleted_with=server),
         )
+        # Auditing of a server reaches Log Analytics by a setting of its database `master`.
+        watch(f"{name}-master", Output.concat(server.id, "/databases/master"), place, self)
         self.database = sql.Database(
             f"{name}-database",
             database_name=DATABASE,
@@ -71,6 +83,18 @@ class Warehouse(pulumi.ComponentResource):
         self.server_id = server.id
         self.host = Output.concat(server.name, ".database.windows.net")
         self.register_outputs({"server_id": self.server_id, "host": self.host})
+
+
+def shut(server: str) -> None:
+    """Takes a server's firewall rules away while its public door is still open. Before a change of the server."""
+    if arm.call("GET", server, api=arm.SQL_API)["properties"]["publicNetworkAccess"] == "Enabled":
+        for rule in arm.call("GET", f"{server}/firewallRules", api=arm.SQL_API).get("value", []):
+            arm.call("DELETE", rule["id"], api=arm.SQL_API, accept=(404,))
+
+
+def _shutting(name: str) -> ResourceHookBinding:
+    # Behind a shut door Azure lets no rule go, and the engine deletes only after it has changed the rest.
+    return ResourceHookBinding(before_update=[before_update(f"{name}-shut", shut)])
 
 
 def _size(warehouse: WarehouseSettings) -> dict:

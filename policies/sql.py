@@ -56,6 +56,23 @@ def no_password(server: ResourceValidationArgs, settings: Settings) -> Iterator[
 
 
 @rules.rule(
+    "sql-public-access",
+    on=SERVER,
+    property="publicNetworkAccess",
+    expected="Disabled where `shut`",
+    title="A SQL server of production has no public door.",
+    why="What cannot be reached cannot be guessed at, scanned or flooded.",
+    fix="set sqlPublicAccess false: Data Factory then comes by a private endpoint.",
+    severity=HIGH,
+    sources=("AP 1b8ca024", "MCSB NS-2", "TRV AZU-0022"),
+    settings={"shut": {"type": "boolean", "default": False}},
+)
+def public_access(server: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
+    if settings["shut"]:
+        yield from differs(server, "publicNetworkAccess", "Disabled")
+
+
+@rules.rule(
     "sql-firewall",
     on="sql:FirewallRule",
     property="startIpAddress, endIpAddress",

@@ -35,8 +35,8 @@ This file is written by `python -m policies.table`.
 
 TAIL = """## Not yet
 
-- **Private networking**: closed public endpoints, firewalls that deny by default, private endpoints, the workspace's
-  managed network. They come with the private network of `prod`.
+- **Private networking** of all but Azure SQL: closed public endpoints, firewalls that deny by default, private
+  endpoints, the workspace's managed network. They come with the private network of `prod`.
 - **Application Insights without local auth** (AZR-000484): Azure ML's own logging signs in with the connection string.
 - **Budgets, Defender, custom roles**, and rules for services that no stack declares yet.
 - Nothing is mended silently: the rules report, and never rewrite a property (Pulumi's `remediate`).

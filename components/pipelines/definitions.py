@@ -12,6 +12,7 @@ from components.pipelines.score import score
 
 CREDENTIAL = "warehouse_admin"
 TRIGGER = "hours"
+RUNTIME = "managed"  # the integration runtime whose machines are in the factory's managed network
 
 
 def flat(value: Any) -> Any:
@@ -47,7 +48,7 @@ def _services(plan: Plan) -> dict[str, Json]:
     warehouse = f"{plan.server}.database.windows.net"
     serverless = f"{plan.synapse}-ondemand.sql.azuresynapse.net"
     admin = {"credential": {"referenceName": CREDENTIAL, "type": "CredentialReference"}}
-    return {
+    services = {
         "lake": _service("AzureBlobFS", url=f"https://{plan.lake}.dfs.core.windows.net"),
         "scoring": _service("AzureBlobStorage", **storage),
         "warehouse": _database(warehouse, DATABASE, authenticationType="SystemAssignedManagedIdentity"),
@@ -55,6 +56,9 @@ def _services(plan: Plan) -> dict[str, Json]:
         "serverless": _database(serverless, "master", authenticationType="SystemAssignedManagedIdentity"),
         "serverless_admin": _database(serverless, "master", authenticationType="UserAssignedManagedIdentity", **admin),
     }
+    # All or none: a Copy runs on the machines of one integration runtime.
+    via = {"connectVia": {"referenceName": RUNTIME, "type": "IntegrationRuntimeReference"}} if plan.private else {}
+    return {name: {**one, **via} for name, one in services.items()}
 
 
 def _service(kind: str, **properties: object) -> Json:

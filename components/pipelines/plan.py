@@ -15,7 +15,7 @@ class Plan:
     """One stack's windows. `stream` is the id of the stream job whose watermark they wait for, or None.
 
     `template` is the problem's statement, `key` identifies a row of predictions, `deployment` is "" where nothing
-    serves yet.
+    serves yet. `private`: the factory reaches the database's server by a private link alone.
     """
 
     problem: str
@@ -35,6 +35,7 @@ class Plan:
     rows_per_file: int
     timeout_hours: int
     delay_seconds: int
+    private: bool = False
 
     @property
     def sources(self) -> list[str]:
@@ -72,4 +73,5 @@ def plan(settings: Settings, place: Place, *, template: str, key: Sequence[str],
         rows_per_file=settings.windows.rows_per_file,
         timeout_hours=settings.windows.timeout_hours,
         delay_seconds=waits + 120,
+        private=not settings.warehouse.public_access,
     )

@@ -12,6 +12,13 @@ CONTRACT = "scoring/sensors/contract.py"
 EXTRA = '        Column(name="Extra", type="double", description="One more", nullable=True),\n'
 # The prediction's last column, after which one may be added.
 LAST = '        Column(name="Job", type="string", description="Name of the job that scored the row"),\n'
+ANSWERS = """
+server = f"{{group}}/Microsoft.Sql/servers/{{outputs['sqlServer'].split('.')[0]}}"
+for each in arm.call("GET", f"{{server}}/privateEndpointConnections", api=arm.SQL_API)["value"]:
+    answered = {{"privateLinkServiceConnectionState": {state!r}}}
+    arm.call("PUT", each["id"], api=arm.SQL_API, body={{"properties": answered}})
+answer = None
+"""
 AS_ADMIN = FACTORY + "\nanswer = run('schema', {{'script': {script!r}}})"
 KEPT = "INSERT INTO dbo.predictions (WindowEnd, DeviceId, SensorId, ModelDigest, Job, Score) VALUES "
 KEPT += "('2026-03-09T00:05:00', N'd', N's', N'm', N'j', 0.5);"
@@ -98,6 +105,25 @@ def test_a_contract_that_robs_the_tables_of_a_column_ends_up_with_advice(
     source.write_text(kept)
     (row,) = tables.as_factory("SELECT * FROM dbo.predictions")
     assert (row["Extra"], row["Score"], "Other" in row) == (None, 0.5, False)
+
+
+def test_the_schema_is_applied_and_rows_are_read_behind_a_shut_door_of_the_server(tables: Tables) -> None:
+    shut = tables.up(sqlPublicAccess="false")
+    assert shut.code == 0, shut.text
+    assert "the private endpoint of Data Factory is approved" in shut.text
+    assert shut.of("warehouse-azure") == ["deleted"]
+    tables.as_admin(KEPT.replace("N'd'", "N'behind the door'"))
+    assert len(tables.as_factory("SELECT DeviceId FROM dbo.predictions")) == 2
+    state = {"status": "Rejected", "description": "by the owner"}
+    tables.cloud.look(ANSWERS.format(state=state), tables.outputs)
+    with pytest.raises(AssertionError, match="public network interface on this server is not accessible"):
+        tables.as_factory("SELECT DeviceId FROM dbo.predictions")
+
+
+def test_the_door_opens_again(tables: Tables) -> None:
+    opened = tables.up(sqlPublicAccess="true")
+    assert opened.code == 0, opened.text
+    assert len(tables.as_factory("SELECT DeviceId FROM dbo.predictions")) == 2
 
 
 def test_up_goes_on_once_the_column_is_back(tables: Tables) -> None:

@@ -6,6 +6,7 @@ from tests.policy.sample import azure
 
 EVERYBODY = {"sqlDoor.startIpAddress": "0.0.0.0", "sqlDoor.endIpAddress": "255.255.255.255"}
 TO_SYNAPSE = {path.replace("sqlDoor", "synapseDoor"): address for path, address in EVERYBODY.items()}
+SHUT = "sql-public-access"
 ENTRA = "server.administrators.azureADOnlyAuthentication"
 
 SQL = [
@@ -15,6 +16,8 @@ SQL = [
     *values("sql-no-password", "server.administratorLoginPassword", bad=("p",)),
     *values("sql-zones", "database.zoneRedundant", bad=(False, None, UNKNOWN), good=(True,), required=True),
     *values("sql-zones", "database.zoneRedundant", good=(False,)),
+    *values(SHUT, "server.publicNetworkAccess", bad=("Enabled", None, UNKNOWN), good=("Disabled",), shut=True),
+    *values(SHUT, "server.publicNetworkAccess", good=("Enabled", None)),
     Case(rule="sql-firewall", breaks="sqlDoor", change=EVERYBODY),
     *values("sql-firewall", "sqlDoor.endIpAddress", bad=(None, UNKNOWN), good=("20.0.0.1",)),
     Case(rule="sql-firewall", breaks="sqlDoor", change={"sqlDoor.endIpAddress": "0.0.0.0"}, settings={"azure": False}),

@@ -97,9 +97,10 @@ def test_every_service_sends_all_its_logs_to_log_analytics(stack: list[Declared]
         "machinelearningservices:Workspace",
         "datafactory:Factory",
         "sql:Database",
+        "sql:Server",  # its auditing, by its database master
         "synapse:Workspace",
     }
-    assert len(settings) == 10  # two storage accounts
+    assert len(settings) == 11  # two storage accounts
     for setting in settings:
         assert setting.inputs["logs"] == [{"categoryGroup": "allLogs", "enabled": True}]
         assert setting.inputs["workspaceId"] == "/operationalinsights:Workspace/monitoring-logs"
@@ -184,7 +185,10 @@ def test_steps_carry_what_they_act_on(stack: list[Declared]) -> None:
     steps = {r.name: r.inputs["input"] for r in of(stack, "pulumi:index:Stash")}
     starts = {name for name in steps if name.startswith("conduct-start-")}
     assert len(starts) == 1
-    assert set(steps) - starts == {
+    door = {"private-link-approval-step", "private-link-network-step"}
+    shut = one(stack, "sql:Server")["publicNetworkAccess"] == "Disabled"
+    assert door & set(steps) == (door if shut else set())
+    assert set(steps) - starts - door == {
         "flow-start-step",
         "deployment-switch-step",
         "conduct-schema-step",
@@ -234,7 +238,8 @@ def test_without_a_model_the_endpoint_waits_for_its_first() -> None:
     kinds = Counter(r.type for r in declare("prod"))
     assert kinds["machinelearningservices:BatchEndpoint"] == 1
     assert kinds["machinelearningservices:BatchDeployment"] == 0
-    assert kinds["pulumi:index:Stash"] == 4  # the stream's start, the schema, the windows' start, their schedule
+    steps = ("the stream's start", "the schema", "the windows' start", "their schedule")
+    assert kinds["pulumi:index:Stash"] == len((*steps, "the factory's network", "the approval of its endpoint"))
 
 
 def test_a_vault_outlives_a_lasting_stack_and_not_an_ephemeral_one() -> None:
@@ -243,6 +248,17 @@ def test_a_vault_outlives_a_lasting_stack_and_not_an_ephemeral_one() -> None:
         for stack in ("local", "dev")
     }
     assert protection == {"local": None, "dev": True}  # Azure takes no False
+
+
+@pytest.mark.parametrize(("stack", "door"), [("dev", "open"), ("prod", "shut")])
+def test_a_server_has_a_rule_for_azures_machines_or_a_private_link_never_both(stack: str, door: str) -> None:
+    declared = declare(stack, modelPath="")
+    kinds = Counter(r.type for r in declared)
+    found = {kind: kinds[kind] for kind in ("sql:FirewallRule", "datafactory:ManagedPrivateEndpoint")}
+    assert list(found.values()) == ([1, 0] if door == "open" else [0, 1])
+    services = [r.inputs["properties"].get("connectVia") for r in declared if r.type == "datafactory:LinkedService"]
+    ways = {one and one["referenceName"] for one in services}
+    assert ways == {None if door == "open" else "managed"}
 
 
 def test_auto_inflate_stops_at_twice_the_stated_peak() -> None:

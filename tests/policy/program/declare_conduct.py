@@ -22,6 +22,7 @@ def server(name: str, *, entra_only: bool = True, **changes: Any) -> sql.Server:
         tenant_id=TENANT,
     )
     declared: dict[str, Any] = {"server_name": short(name), "version": "12.0", "minimal_tls_version": "1.2"}
+    declared |= {"public_network_access": "Disabled"}
     declared["administrators"] = administrators
     return sql.Server(name, **(COMMON | declared | changes), opts=PROTECTED)
 
@@ -118,6 +119,7 @@ def broken() -> None:
     server("sql-entra-only", entra_only=False)
     server("sql-tls", minimal_tls_version="1.1")
     server("sql-no-password", administrator_login="admin")
+    server("sql-public-access", public_network_access="Enabled")
     sql_door("sql-firewall", everybody)
     database("sql-zones", zone_redundant=False)
     serverless("synapse-entra-only", azure_ad_only_authentication=False)

@@ -18,6 +18,7 @@ from azure_sandbox_storage.blobs import Place
 from factory_engine import ActivityError, Dataset, LinkedService
 from sql_engine import SqlError
 
+from azure_sandbox_conducting.private_link import admit
 from azure_sandbox_conducting.sql import Sql, Target
 
 STORES = {"AzureBlobStorage": "serviceEndpoint", "AzureBlobFS": "url"}
@@ -56,11 +57,12 @@ class Stores:
         return Files(who=self.principal(linked), folder=place, name=str(location.get("fileName") or ""))
 
     def database(self, linked: LinkedService) -> tuple[Principal, Target]:
-        """Raises SqlError when there is no such server."""
+        """Raises SqlError when there is no such server, or when it lets the factory's machines not in."""
         if linked.type not in DATABASES:
             raise refusal(f"the linked service type '{linked.type}' for tables ({', '.join(DATABASES)} are)")
         given = {**_connection(str(linked.properties.get("connectionString") or "")), **linked.properties}
         target = self._sql.target(str(given.get("server") or ""), str(given.get("database") or ""))
+        admit(self._sandbox.store, factory=self._factory, runtime=linked.connect_via, server=target.id)
         return self.principal(linked), target
 
     def principal(self, linked: LinkedService) -> Principal:

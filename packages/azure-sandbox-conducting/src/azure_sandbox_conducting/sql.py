@@ -1,8 +1,8 @@
 """Azure SQL databases and Synapse serverless SQL on sql_engine, as their callers may use them.
 
 learn.microsoft.com/azure/azure-sql/database/authentication-aad-configure: the server's Entra admin is dbo everywhere,
-anybody else a contained user by SID. Auto-pause is not simulated: a database always answers. Firewalls are declared,
-not enforced.
+anybody else a contained user by SID. Auto-pause is not simulated: a database always answers. Who reaches a server at
+all: private_link.py.
 """
 
 import asyncio

@@ -11,6 +11,7 @@ OUTSIDE = {
     "datafactory:Dataset": _PLAIN | {"folder", "linkedServiceName", "parameters", "schema", "structure"},
     "datafactory:Trigger": _PLAIN | {"pipeline", "pipelines", "runtimeState"},
     "datafactory:CredentialOperation": _PLAIN,
+    "datafactory:IntegrationRuntime": _PLAIN | {"managedVirtualNetwork", "state"},
 }
 ACTIVITY = {
     *("name", "type", "description", "dependsOn", "userProperties", "policy", "state", "onInactiveMarkAs"),

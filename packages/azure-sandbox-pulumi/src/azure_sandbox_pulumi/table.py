@@ -62,9 +62,13 @@ PATHS = {
     "datafactory:Pipeline": FACTORY + "/pipelines/{pipelineName}",
     "datafactory:Trigger": FACTORY + "/triggers/{triggerName}",
     "datafactory:CredentialOperation": FACTORY + "/credentials/{credentialName}",
+    "datafactory:IntegrationRuntime": FACTORY + "/integrationRuntimes/{integrationRuntimeName}",
+    "datafactory:ManagedPrivateEndpoint": FACTORY
+    + "/managedVirtualNetworks/{managedVirtualNetworkName}/managedPrivateEndpoints/{managedPrivateEndpointName}",
     "sql:Server": SQL,
     "sql:ServerAzureADAdministrator": SQL + "/administrators/{administratorName}",
     "sql:ServerAzureADOnlyAuthentication": SQL + "/azureADOnlyAuthentications/{authenticationName}",
+    "sql:PrivateEndpointConnection": SQL + "/privateEndpointConnections/{privateEndpointConnectionName}",
     "sql:FirewallRule": SQL + "/firewallRules/{firewallRuleName}",
     "sql:ServerBlobAuditingPolicy": SQL + "/auditingSettings/{blobAuditingPolicyName}",
     "sql:ServerSecurityAlertPolicy": SQL + "/securityAlertPolicies/{securityAlertPolicyName}",

@@ -14,6 +14,7 @@ from sql_engine import sid_literal
 LAKE, WORK = "conductlake1", "conductwork1"
 HOST = f"https://{LAKE}.blob.core.windows.net"
 ALWAYS = {"lastUpdatedAfter": "2000-01-01T00:00:00Z", "lastUpdatedBefore": "2100-01-01T00:00:00Z"}
+AZURE = {"startIpAddress": "0.0.0.0", "endIpAddress": "0.0.0.0"}  # a firewall rule for Azure's own machines
 Body = dict[str, Any]
 
 
@@ -35,11 +36,13 @@ class Conduct:
         entra = {"login": "warehouse", "sid": admin, "tenantId": tenant, "principalType": "Application"}
         entra |= {"administratorType": "ActiveDirectory", "azureADOnlyAuthentication": True}
         world.put(self.server, {"location": PLACE, "properties": {"administrators": entra}})
+        world.put(f"{self.server}/firewallRules/azure", {"properties": AZURE})
         world.put(f"{self.server}/databases/scores", {"location": PLACE, "sku": {"name": "GP_S_Gen5_1"}})
         storage = {"accountUrl": f"https://{LAKE}.dfs.core.windows.net", "filesystem": "raw"}
         properties: Body = {"defaultDataLakeStorage": storage, "azureADOnlyAuthentication": True}
         system = {"identity": {"type": "SystemAssigned"}}
         world.put(self.synapse, {"location": PLACE, "properties": properties, **system})
+        world.put(f"{self.synapse}/firewallRules/azure", {"properties": AZURE})
         world.put(f"{self.synapse}/sqlAdministrators/activeDirectory", {"properties": {"sid": admin, "login": "w"}})
         users = {"type": "SystemAssigned,UserAssigned", "userAssignedIdentities": {self.warehouse["id"]: {}}}
         made = world.put(self.factory, {"location": PLACE, "identity": users})

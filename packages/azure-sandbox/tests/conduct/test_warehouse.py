@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from conduct_world import Conduct, script
+from conduct_world import AZURE, Conduct, script
 from sandbox_world import PLACE  # pyright: ignore[reportMissingImports]
 
 RULE = {"startIpAddress": "10.0.0.1", "endIpAddress": "10.0.0.9"}
@@ -130,6 +130,7 @@ def test_a_database_goes_with_its_rows_and_a_server_with_its_files(conduct: Cond
     body = {"location": PLACE, "properties": {"administrators": admin | {"azureADOnlyAuthentication": True}}}
     for _ in range(2):
         conduct.world.put(server, body)
+        conduct.world.put(f"{server}/firewallRules/azure", {"properties": AZURE})
         conduct.world.put(f"{server}/databases/d", {"location": PLACE})
         own = {"server": "passing.database.windows.net", "database": "d", "credential": {
             "type": "CredentialReference", "referenceName": "admin"}}  # fmt: skip

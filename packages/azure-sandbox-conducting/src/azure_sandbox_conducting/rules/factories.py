@@ -8,13 +8,17 @@ from azure_sandbox.rules.types import Body, World, code, dig, refuse, same
 
 FACTORY = "Microsoft.DataFactory/factories"
 PARTS = {part: f"{FACTORY}/{part}" for part in ("linkedservices", "datasets", "pipelines", "triggers", "credentials")}
+RUNTIMES, NETWORKS = f"{FACTORY}/integrationRuntimes", f"{FACTORY}/managedVirtualNetworks"
 # Type of a reference in a definition → where its target is declared.
 REFERENCES = {
     "LinkedServiceReference": "linkedservices",
     "DatasetReference": "datasets",
     "PipelineReference": "pipelines",
     "CredentialReference": "credentials",
+    "IntegrationRuntimeReference": "integrationRuntimes",
+    "ManagedVirtualNetworkReference": "managedVirtualNetworks",
 }
+BUILT_IN = "AutoResolveIntegrationRuntime"  # of every factory, declared by none
 
 
 def factory_of(world: World, resource_id: str) -> Any:
@@ -54,12 +58,7 @@ def check_definition(world: World, resource_id: str, body: Body, old: Body | Non
     kind, name = kind_of(resource_id).rsplit("/", 1)[-1], name_of(resource_id)
     if kind == "triggers":
         _refuse_while_started(old, "TriggerEnabledCannotUpdate", "update")
-    missing = next(
-        (r for r in references(body["properties"]) if world.find(f"{parent_of(resource_id)}/{r}") is None), ""
-    )
-    # github.com/Azure/Azure-DataFactory/issues: the message of a reference to nothing
-    text = f"The document creation or update failed because of invalid reference '{name_of(missing)}'."
-    refuse(missing, text)
+    _refuse_dangling(world, resource_id, body)
     factory = factory_of(world, resource_id)
     if kind == "linkedservices":
         found = engine.check_linked_service(name, body)
@@ -71,11 +70,42 @@ def check_definition(world: World, resource_id: str, body: Body, old: Body | Non
     refuse(found, "\n".join(map(str, found)))
 
 
+def _refuse_dangling(world: World, resource_id: str, body: Body) -> None:
+    missing = next(
+        (r for r in references(body["properties"]) if world.find(f"{parent_of(resource_id)}/{r}") is None), ""
+    )
+    # github.com/Azure/Azure-DataFactory/issues: the message of a reference to nothing
+    text = f"The document creation or update failed because of invalid reference '{name_of(missing)}'."
+    refuse(missing, text)
+
+
+@code("check", RUNTIMES)
+def check_runtime(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    """learn.microsoft.com/azure/data-factory/managed-virtual-network-private-endpoint: a runtime stays where it is."""
+    _refuse_dangling(world, resource_id, body)
+    before, after = (dig(each, "properties.managedVirtualNetwork.referenceName") for each in (old, body))
+    text = "An existing global integration runtime can't switch to an integration runtime in a Data Factory managed "
+    refuse(old is not None and not same(before, after), f"{text}virtual network and vice versa.")
+
+
+@code("check", NETWORKS)
+def check_network(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    """github.com/MicrosoftDocs/azure-docs/issues/76925"""
+    text = "Invalid resource request. Resource type: 'ManagedVirtualNetwork', Resource name: 'default' 'Error: Invalid "
+    refuse("properties" not in body, f"{text}payload'.", "InvalidResourceRequest")
+
+
+@code("in_use", NETWORKS)
+def network_in_use(world: World, resource: Body) -> None:
+    """learn.microsoft.com/rest/api/datafactory/managed-virtual-networks has no operation that deletes one."""
+    refuse(True, "A managed virtual network goes with its factory only.", "HttpMethodNotAllowed", 405)
+
+
 def references(value: Any) -> Iterator[str]:
     """`pipelines/score` and the like, for every reference in a definition that is no expression."""
     if isinstance(value, dict):
         kind, target = REFERENCES.get(str(value.get("type"))), value.get("referenceName")
-        if kind and isinstance(target, str) and not target.startswith("@"):
+        if kind and isinstance(target, str) and not target.startswith("@") and target != BUILT_IN:
             yield f"{kind}/{target}"
         for inner in value.values():
             yield from references(inner)
@@ -90,7 +120,7 @@ def _refuse_while_started(trigger: Body | None, code: str, verb: str) -> None:
     refuse(started, f"Cannot {verb} enabled Trigger; the trigger needs to be disabled first. ", code)
 
 
-@code("in_use", *PARTS.values())
+@code("in_use", *PARTS.values(), RUNTIMES)
 def definition_in_use(world: World, resource: Body) -> None:
     kind = kind_of(resource["id"]).rsplit("/", 1)[-1]
     if kind == "triggers":

@@ -138,12 +138,36 @@ def check_rule(world: World, resource_id: str, body: Body, old: Body | None) -> 
         except ValueError:
             invalid(True, f"Invalid value given for parameter {key}: '{properties[key]}' is no IPv4 address.")
     invalid(found[0] > found[1], "The start IP address must not be greater than the end IP address.")
-    shut = dig(world.find(parent_of(resource_id)), "properties.publicNetworkAccess") == "Disabled"
+    _refuse_behind_shut_door(world, resource_id)
+
+
+@code("in_use", f"{SQL}/firewallRules")
+def rule_in_use(world: World, resource: Body) -> None:
+    _refuse_behind_shut_door(world, resource["id"])
+
+
+def _refuse_behind_shut_door(world: World, rule_id: str) -> None:
+    """learn.microsoft.com/azure/azure-sql/database/connectivity-settings: "any attempts to add, remove, or edit"."""
+    shut = dig(world.find(parent_of(rule_id)), "properties.publicNetworkAccess") == "Disabled"
     text = (
         "Unable to create or modify firewall rules when public network interface for the server is disabled. To manage "
         "server or database level firewall rules, please enable the public network interface."
     )
-    refuse(shut and kind_of(resource_id).startswith("microsoft.sql"), text, "DenyPublicEndpointEnabled")
+    refuse(shut and kind_of(rule_id).startswith("microsoft.sql"), text, "DenyPublicEndpointEnabled")
+
+
+@code("check", f"{SQL}/privateEndpointConnections")
+def check_connection(world: World, resource_id: str, body: Body, old: Body | None) -> None:
+    """Whoever owns the server answers an endpoint that asked; learn.microsoft.com/azure/private-link/
+    manage-private-endpoint."""
+    text = f"The private endpoint connection '{name_of(resource_id)}' was not found: an endpoint asks for one."
+    refuse(old is None, text, "PrivateEndpointConnectionNotFound", 404)
+    before = dig(old, "properties.privateLinkServiceConnectionState.status")
+    after = dig(body, "properties.privateLinkServiceConnectionState.status")
+    text = f"A private endpoint connection that is {before} cannot become {after}."
+    refuse(before in ("Rejected", "Disconnected") and not same(before, after), text)
+    properties = dict((old or {})["properties"]) | body["properties"]
+    body["properties"] = properties | {key: (old or {})["properties"][key] for key in ("privateEndpoint", "groupIds")}
 
 
 # Synapse: learn.microsoft.com/azure/synapse-analytics
