@@ -17,11 +17,12 @@ from sqlalchemy.dialects import mssql
 from sqlalchemy.schema import CreateTable
 
 from components import views
-from scoring.contract import Column, Contract, rejected_row
+from scoring.contract import Column, Contract, prediction_problems, rejected_row
 
 LOADER, READERS = "loader", "readers"
 STAMPS = {"ModelDigest": 64, "CodeDigest": 64, "Job": 64}  # texts of known length; a key has 1,700 bytes of room
-_SHOWN = ("Score", "Anomaly", *STAMPS)
+# What keys and views are made of: column of the predictions → type.
+NEEDED = {"Score": "double", "Anomaly": "int64", **dict.fromkeys(STAMPS, "string")}
 
 
 class SchemaError(ValueError):
@@ -46,9 +47,8 @@ class Promoted:
 
 def tables(contract: Contract) -> sa.MetaData:
     """The tables of a problem. Raises SchemaError, naming the columns, for predictions that views could not show."""
-    missing = [name for name in _SHOWN if name not in contract.prediction.names]
-    if missing:
-        raise SchemaError(f"problem {contract.problem}: prediction rows have no column {', '.join(missing)}")
+    if found := problems(contract):
+        raise SchemaError("\n".join(found))
     metadata = sa.MetaData(schema="dbo")
     key = (*contract.prediction.key, *(["Job"] if "Job" not in contract.prediction.key else []))
     _table(metadata, "predictions", [_column(c, c.name in key) for c in contract.prediction.columns], key)
@@ -62,6 +62,11 @@ def tables(contract: Contract) -> sa.MetaData:
     return metadata
 
 
+def problems(contract: Contract) -> list[str]:
+    """What keeps a contract from having tables and views, naming file and column; empty when nothing does."""
+    return prediction_problems(contract, NEEDED, file="components/schema.py")
+
+
 def columns(contract: Contract) -> dict[str, dict[str, str]]:
     """Table → column → type, with the key's columns marked: what a later deployment is compared with."""
     return {
@@ -72,26 +77,26 @@ def columns(contract: Contract) -> dict[str, dict[str, str]]:
 
 def refused(old: Mapping[str, Mapping[str, str]], new: Mapping[str, Mapping[str, str]]) -> list[str]:
     """Changes of deployed tables that would lose rows or break readers, each with advice; empty when only added to."""
-    problems = []
+    found = []
     for table, before in old.items():
         after = new.get(table, {})
         for name in before:
             if name not in after:
-                problems.append(
+                found.append(
                     f"dbo.{table}: column {name} would be renamed or dropped; keep it in the contract (nullable), add "
                     "the new column beside it, and move its readers to a view"
                 )
             elif after[name] != before[name]:
-                problems.append(
+                found.append(
                     f"dbo.{table}: column {name} would turn from {before[name]} into {after[name]}; add a column of "
                     "the new type under another name"
                 )
-        problems += [
+        found += [
             f"dbo.{table}: column {name} would join the key; a deployed key stays: a new problem has new tables"
             for name in after
             if before and name not in before and after[name].endswith(" KEY")
         ]
-    return problems
+    return found
 
 
 def script(contract: Contract, *, promoted: Promoted | None = None, person: Person | None = None) -> str:

@@ -158,6 +158,18 @@ def output_problems(row: Row, found: Sequence[OutputColumn]) -> list[str]:
     return problems
 
 
+def prediction_problems(contract: Contract, needed: Mapping[str, str], *, file: str) -> list[str]:
+    """What `file` works with, column → type, and the prediction rows do not have; empty when they have it all."""
+    row, place = contract.prediction, f"in row {contract.prediction.name} of scoring/{contract.problem}/contract.py"
+    there = {column.name: column.type for column in row.columns}
+    problems = [f"{file}: column {name} is missing {place}" for name in needed if name not in there]
+    return problems + [
+        f"{file}: column {name} is {there[name]} {place}, expected {expected}"
+        for name, expected in needed.items()
+        if there.get(name, expected) != expected
+    ]
+
+
 def event_problems(row: Row, body: Mapping[str, Any]) -> list[str]:
     """What is wrong with one event's JSON object; empty when it is as the contract says."""
     problems = [f"event: column {name} is missing" for name in row.names if name not in body]

@@ -3,9 +3,10 @@
 from dataclasses import dataclass
 
 from operations.errors import OperationError
-from scoring.contract import Column, Contract
+from scoring.contract import Column, Contract, prediction_problems
 
 EXPECTED, SCORE, ANOMALY = "Expected", "Score", "Anomaly"
+NEEDED = {EXPECTED: "double", SCORE: "double", ANOMALY: "int64"}
 THRESHOLD = 1.0
 """Scores are multiples of their series' threshold: above 1 is an anomaly (the contract's description of Score)."""
 
@@ -31,9 +32,8 @@ def parts(contract: Contract) -> Parts:
     """Raises OperationError that names the row and the column that the contract lacks."""
     row = contract.prediction
     place = f"scoring/{contract.problem}/contract.py: row {row.name!r}"
-    for name in (EXPECTED, SCORE, ANOMALY):
-        if name not in row.names:
-            raise OperationError(f"{place}: no column {name}, which the page shows; there are {', '.join(row.names)}.")
+    if found := problems(contract):
+        raise OperationError(f"{'; '.join(found)}; there are {', '.join(row.names)}.")
     key = [column for column in contract.feature.columns if column.name in contract.feature.key]
     times = [column.name for column in key if column.type == "timestamp"]
     values = [column for column in row.columns if column.type == "double" and column.name not in (EXPECTED, SCORE)]
@@ -50,6 +50,11 @@ def parts(contract: Contract) -> Parts:
         anomaly=ANOMALY,
         meaning=(_said(values[0]), _said(row.column(EXPECTED)), _said(row.column(SCORE))),
     )
+
+
+def problems(contract: Contract) -> list[str]:
+    """What keeps the page from showing a contract's predictions, naming file and column; empty when nothing does."""
+    return prediction_problems(contract, NEEDED, file="operations/page/columns.py")
 
 
 def _said(column: Column) -> str:

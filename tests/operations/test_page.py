@@ -211,7 +211,7 @@ def without(contract: Contract, name: str) -> Contract:
 
 @pytest.mark.parametrize("name", ["Expected", "Score", "Anomaly"])
 def test_a_column_that_the_page_shows_cannot_leave_the_contract_unnoticed(name):
-    with pytest.raises(OperationError, match=rf"scoring/sensors/contract.py: row 'prediction': no column {name}"):
+    with pytest.raises(OperationError, match=rf"column {name} is missing in row prediction of scoring/sensors"):
         parts(without(CONTRACT, name))
 
 

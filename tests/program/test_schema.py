@@ -76,7 +76,7 @@ def test_predictions_that_no_view_could_show_are_refused_by_name() -> None:
     contract = problems.contract("sensors")
     kept = tuple(column for column in contract.prediction.columns if column.name != "Score")
     without = replace(contract, prediction=Row(name="prediction", columns=kept, key=contract.prediction.key))
-    with pytest.raises(schema.SchemaError, match="prediction rows have no column Score"):
+    with pytest.raises(schema.SchemaError, match="column Score is missing in row prediction"):
         schema.script(without)
 
 

@@ -15,6 +15,8 @@ from sql_engine import Principal, query
 from sql_engine.folder import FolderStorage
 from stream_engine import compile_query
 
+from components import schema
+from operations.page import columns
 from scoring import preparation, problems
 from scoring.contract import Column, Contract, Row, arrow_schema, query_problems
 
@@ -49,7 +51,7 @@ def every_problem(of: Contract, text: Callable[[str], str]) -> list[str]:
         found += query_problems(of, outputs, file=f"{place}/query.asaql")
     for name in ("model.py", "train.py"):
         found += problems.code_problems(of, text(name), file=f"{place}/{name}")
-    return found
+    return [*found, *schema.problems(of), *columns.problems(of)]
 
 
 def test_there_are_a_streaming_and_a_static_problem():
@@ -155,6 +157,18 @@ IN_THE_CONTRACT = [
     ("sensors", "prediction", rename("Expected", "Forecast"), [
         r"scoring/sensors/model.py, line \d+: column Expected is in no row of the contract",
     ]),
+    ("sensors", "prediction", rename("Expected", "Forecast"), [
+        "operations/page/columns.py: column Expected is missing in row prediction of scoring/sensors/contract.py",
+    ]),
+    ("sensors", "prediction", drop("Score"), [
+        "components/schema.py: column Score is missing in row prediction of scoring/sensors/contract.py",
+        "operations/page/columns.py: column Score is missing in row prediction of scoring/sensors/contract.py",
+    ]),
+    ("plant", "prediction", retype("Anomaly", "string"), [
+        "components/schema.py: column Anomaly is string in row prediction of scoring/plant/contract.py, expected int64",
+        "operations/page/columns.py: column Anomaly is string in row prediction of scoring/plant/contract.py, "
+        "expected int64",
+    ]),
     ("plant", "feature", rename("tag97", "tag9"), [
         "scoring/plant/prepare.sql: column tag9 is missing",
         "scoring/plant/prepare.sql: column tag97 is not in the contract's row feature",
@@ -215,6 +229,41 @@ def test_a_column_changed_in_a_file_alone_is_told_by_file_and_column(problem, fi
     texts = {file: before.replace(old, new)}
     found = every_problem(problems.contract(problem), lambda name: texts.get(name) or read(problem, name))
     assert [one for one in found if one.startswith(f"scoring/{problem}/{file}") and one.endswith(told)], found
+
+
+# Where tables and page name a column themselves.
+BY_NAME = [
+    (schema, "Score", {"Points": "double"}, "components/schema.py: column Points is missing in row prediction"),
+    (schema, "Anomaly", {"Anomaly": "double"}, "components/schema.py: column Anomaly is int64 in row prediction"),
+    (columns, "Score", {"Points": "double"}, "operations/page/columns.py: column Points is missing in row prediction"),
+    (
+        columns,
+        "Anomaly",
+        {"Anomaly": "double"},
+        "operations/page/columns.py: column Anomaly is int64 in row prediction",
+    ),
+]
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+@pytest.mark.parametrize(("module", "old", "new", "told"), BY_NAME, ids=[case[3] for case in BY_NAME])
+def test_a_column_changed_in_tables_or_page_alone_is_told_by_file_and_column(
+    problem, module, old, new, told, monkeypatch
+):
+    kept = {name: type_ for name, type_ in module.NEEDED.items() if name != old}
+    monkeypatch.setattr(module, "NEEDED", kept | new)
+    (found,) = every_problem(problems.contract(problem), lambda file: read(problem, file))
+    assert found.startswith(f"{told} of scoring/{problem}/contract.py")
+
+
+@pytest.mark.parametrize("problem", PROBLEMS)
+def test_the_table_of_predictions_has_every_column_of_the_contract(problem):
+    of = problems.contract(problem)
+    types = {"timestamp": "DATETIME2(6)", "double": "FLOAT(53)", "int64": "BIGINT", "string": "NVARCHAR"}
+    made = {name: type_.removesuffix(" KEY") for name, type_ in schema.columns(of)["predictions"].items()}
+    assert {name: re.sub(r"(NVARCHAR)\(\d+\)", r"\1", type_) for name, type_ in made.items()} == {
+        column.name: types[column.type] for column in of.prediction.columns
+    }
 
 
 LOST = [(problem, part) for problem in PROBLEMS for part in problems.PARTS if part.file != "contract.py"]
