@@ -66,7 +66,7 @@ GRANTS = (
     Grant("stream", _WRITER, "lake/raw", "the job archives every event", _STREAM_BLOB),
     Grant("stream", _WRITER, "lake/rejected", "the job diverts what it cannot read", _STREAM_BLOB),
     Grant("sensors", "Azure Event Hubs Data Sender", "hub", "sensors send events", _HUB),
-    Grant("cluster", "AcrPull", "registry", "nodes pull the environment's image", _ML_IDENTITY, provable=False),
+    Grant("cluster", "AcrPull", "registry", "nodes pull the environment's image", _ML_IDENTITY),
     Grant("cluster", _READER, "workspace-account/assets", "nodes mount model, code and golden rows", _ML_BATCH),
     Grant("cluster", _READER, "workspace-account/scoring-input", "nodes mount a job's input", _ML_BATCH),
     Grant("cluster", _WRITER, "workspace-account/scoring-output", "nodes write a job's output", _ML_BATCH),

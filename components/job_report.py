@@ -8,6 +8,10 @@ from components import arm
 # In the order in which they tell a cause (learn.microsoft.com: troubleshoot batch endpoints).
 _LOGS = ("logs/user/error.txt", "logs/user/error/", "logs/job_progress_overview.txt", "logs/sys/master_role.txt")
 _LINES = 15
+_REFUSALS = (
+    r"AuthorizationPermissionMismatch|StreamAccess\.Authentication|AuthorizationFailed"
+    r"|pull docker image.*unauthorized"
+)
 
 
 def cause(workspace_id: str, job: str) -> str:
@@ -25,8 +29,8 @@ def cause(workspace_id: str, job: str) -> str:
 
 
 def is_refusal(text: str) -> bool:
-    """Whether a cause is a missing right to data: passes by itself while a role assignment is on its way."""
-    return bool(re.search(r"AuthorizationPermissionMismatch|StreamAccess\.Authentication|AuthorizationFailed", text))
+    """Whether a cause is a missing right to data or images: passes by itself while a role assignment is on its way."""
+    return bool(re.search(_REFUSALS, text))
 
 
 def _history(workspace_id: str) -> str:

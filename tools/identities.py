@@ -24,7 +24,7 @@ job was run: Azure's code, and the action that the identity lacks at that scope 
 which also shows that the job passes with all of them, by an operator who owns nothing).
 
 Where it says *not provable*, Azure's documentation asks for the assignment and only Azure's hidden machinery uses it
-(image pulls, the queue and table behind a parallel run, what a workspace does in its own name), or the main job does
+(image builds, the queue and table behind a parallel run, what a workspace does in its own name), or the main job does
 not touch it: the job passes without all of these.
 """
 

@@ -71,4 +71,5 @@ def test_predictions_that_differ_are_refused_by_row_and_column(found: dict[str, 
 
 def test_a_refused_access_is_told_from_a_broken_script() -> None:
     assert job_report.is_refusal("ScriptExecution.StreamAccess.Authentication: no")
+    assert job_report.is_refusal("FailedPullingImage: Unable to pull docker image cr.azurecr.io/e: unauthorized: no")
     assert not job_report.is_refusal("UserError: SystemExit: 42")

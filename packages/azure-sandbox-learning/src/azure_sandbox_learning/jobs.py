@@ -12,6 +12,7 @@ from typing import Any
 from azure_sandbox.context import Sandbox
 from azure_sandbox.directory import Principal
 from azure_sandbox.errors import AzureError
+from azure_sandbox.ids import name_of
 from azure_sandbox_storage.blobs import Blobs, Place
 
 from azure_sandbox_learning import commands, environments
@@ -22,6 +23,7 @@ from azure_sandbox_learning.shapes import variables
 TABLE = "CREATE TABLE IF NOT EXISTS ml_jobs (name TEXT PRIMARY KEY, workspace TEXT, created TEXT, record TEXT NOT NULL)"
 ENDED = ("Completed", "Failed", "Canceled")
 EXECUTION_LOG = "logs/azureml/executionlogs.txt"
+PULL = "Microsoft.ContainerRegistry/registries/pull/read"
 BUILD_LOG = "azureml-logs/20_image_build_log.txt"
 Record = dict[str, Any]
 
@@ -115,6 +117,7 @@ class Jobs:
         settings = Settings.from_deployment(deployment)
         environment = data.asset("environments", deployment["environmentId"])
         logs = work / "logs"
+        self._pull(record, deployment["environmentId"])
         python, log = await environments.build(environment.get("condaFile"))
         _write(work / "other" / BUILD_LOG, log)
         code, output = deployment["codeConfiguration"], data.place(record["output"])
@@ -141,6 +144,7 @@ class Jobs:
 
     async def _command(self, record: Record, data: JobData, work: Path) -> None:
         job = record["command"]
+        self._pull(record, job["environmentId"])
         python, log = await environments.build(data.asset("environments", job["environmentId"]).get("condaFile"))
         _write(work / "other" / BUILD_LOG, log)
         reader = replace(data, compute=self._identity(record["compute"]) or data.compute)
@@ -152,6 +156,23 @@ class Jobs:
         self._status(record, "Finalizing")
         if (work / "code" / "outputs").exists():
             await reader.send(work / "code" / "outputs", self._logs(record, record["name"]).below("outputs"))
+
+    def _pull(self, record: Record, environment: str) -> None:
+        """The image of an environment lies in the workspace's registry, and its nodes pull it as themselves.
+
+        learn.microsoft.com/azure/machine-learning/how-to-identity-based-service-authentication. A workspace without a
+        registry is given one by the service, with access of its own.
+        """
+        workspace = self._sandbox.store.resource(record["workspace"]) or {"properties": {}}
+        registry, nodes = workspace["properties"].get("containerRegistry"), self._identity(record["compute"])
+        if not registry or nodes is None:
+            return
+        if reason := self._sandbox.access.explain(nodes.object_id, PULL, registry):
+            host, path = f"{name_of(registry)}.azurecr.io", f"azureml/{environment.rsplit('/environments/', 1)[-1]}"
+            refusal = AzureError(401, "UNAUTHORIZED", f"unauthorized: authentication required: {reason}")
+            place = {"method": "PULL", "host": host, "path": f"/v2/{path}"}
+            self._sandbox.note(refusal, who=nodes.object_id, request_id=f"{record['name']}-pull", **place)
+            raise JobFailed("FailedPullingImage", f"Unable to pull docker image {host}/{path}: {refusal.message}")
 
     def _reader_of_code(self, data: JobData, uri: str) -> JobData:
         """Code that a client uploaded into a container of the service's own is handed to the nodes by the workspace."""

@@ -43,6 +43,9 @@ class Workspace:
         self.path = f"{self.providers}/Microsoft.MachineLearningServices/workspaces/learning"
         properties = {"storageAccount": self.account, "keyVault": vault, "systemDatastoresAuthMode": "Identity"}
         properties["primaryUserAssignedIdentity"] = self.owner["id"]
+        self.registry = f"{self.providers}/Microsoft.ContainerRegistry/registries/learningcr1"
+        world.put(self.registry, {"location": PLACE, "sku": {"name": "Basic"}})
+        properties["containerRegistry"] = self.registry
         world.put(self.path, self._identity(self.owner) | {"location": PLACE, "properties": properties})
         scale = {"minNodeCount": 0, "maxNodeCount": 2, "nodeIdleTimeBeforeScaleDown": "PT10M"}
         properties = {"computeType": "AmlCompute", "properties": {"vmSize": "STANDARD_DS3_V2", "scaleSettings": scale}}
@@ -64,6 +67,7 @@ class Workspace:
         cluster, deployer = self.cluster["properties"]["principalId"], self.world.identity("deployer")["objectId"]
         writer, reader = "Storage Blob Data Contributor", "Storage Blob Data Reader"
         container = f"{self.account}/blobServices/default/containers"
+        self.pulls = self.world.grant(self.registry, "AcrPull", cluster)
         for name in ("assets", "input", "hidden"):
             self.world.grant(f"{container}/{name}", reader, cluster)
         for name in ("output", "azureml"):

@@ -83,6 +83,22 @@ def test_data_that_both_may_not_read_fails_the_job(workspace: Workspace, source:
     assert names in workspace.error(job)
 
 
+def test_a_node_that_may_not_pull_the_image_fails_the_job(workspace: Workspace) -> None:
+    grant = workspace.world.arm("GET", workspace.pulls).json()["properties"]
+    assert workspace.world.arm("DELETE", workspace.pulls).status_code == 200
+    workspace.world.clock(advance=301)
+    job = workspace.start("hour/", "unpulled/predictions.csv")
+    assert workspace.wait(job) == "Failed"
+    told = workspace.error(job)
+    kept = {key: grant[key] for key in ("roleDefinitionId", "principalId", "principalType")}
+    workspace.world.put(workspace.pulls, {"properties": kept})
+    workspace.world.clock(advance=301)
+    assert told.startswith(
+        "FailedPullingImage: Unable to pull docker image learningcr1.azurecr.io/azureml/e/versions/1"
+    )
+    assert "no role assignment of cluster grants Microsoft.ContainerRegistry/registries/pull/read at" in told
+
+
 def test_an_environment_that_cannot_be_built_fails_the_job_with_the_builders_words(workspace: Workspace) -> None:
     job = workspace.start("hour", "unbuildable", deployment="unbuildable")
     assert workspace.wait(job) == "Failed"
