@@ -31,13 +31,15 @@ def chosen(stack: Stack, start: datetime | None, end: datetime | None) -> list[d
 
 
 def table(stack: Stack, runs: Sequence[Mapping[str, Any]], contract: Contract) -> pa.Table:
-    """The scored rows of `runs` (oldest first) with the contract's columns; of rows scored twice, the newest."""
+    """The scored rows of `runs` (oldest first) with the contract's columns, in the order of their key; of rows scored
+    twice, the newest."""
     tables = []
     for run in runs:
         files = scoring_run.scored(stack, run)
         tables += [read(place, data, contract.prediction) for place, data in files.items()]
     every = pa.concat_tables(tables) if tables else arrow_schema(contract.prediction).empty_table()
-    return distinct(every, replace(contract.prediction, key=contract.feature.key))
+    kept = distinct(every, replace(contract.prediction, key=contract.feature.key))
+    return kept.sort_by([(name, "ascending") for name in contract.feature.key])
 
 
 def between(rows: pa.Table, time: str, start: datetime | None, end: datetime | None) -> pa.Table:

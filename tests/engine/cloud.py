@@ -86,7 +86,11 @@ class Cloud:
     def up(self, stack: str, *options: str, **config: str) -> Run:
         return self.pulumi("up", "--yes", "--skip-preview", *options, stack=stack, **config)
 
-    def create(self, stack: str) -> None:
+    def create(self, stack: str, *, like: str = "local") -> None:
+        """Makes a stack, with the configuration of one of the project's where it has none of its own."""
+        own = self.project / f"Pulumi.{stack}.yaml"
+        if not own.exists():
+            shutil.copy(ROOT / f"Pulumi.{like}.yaml", own)
         ended = self.run("pulumi", "stack", "select", "--create", stack)
         assert ended.returncode == 0, ended.stderr
 

@@ -8,6 +8,7 @@ import pytest
 
 from .cloud import Cloud
 
+STACK = "conduct"
 FEATURES = """
 import datetime, io
 import pyarrow as pa, pyarrow.compute as pc, pyarrow.parquet as pq
@@ -85,12 +86,12 @@ class Windows:
 
 @pytest.fixture(scope="module")
 def windows(cloud: Cloud) -> Windows:
-    """The stack `local` with a day of feature rows, as its stream would have written them."""
-    cloud.create("local")
-    up = cloud.up("local")
+    """A stack with a day of feature rows, as its stream would have written them."""
+    cloud.create(STACK)
+    up = cloud.up(STACK)
     assert up.code == 0, up.text
     assert "the schema is applied" in up.text
-    outputs = cloud.outputs("local")
+    outputs = cloud.outputs(STACK)
     code = FEATURES.replace("history.parquet", str(cloud.project.parent / "history.parquet"))
     start, rows = cloud.look(code, outputs, identity=outputs["streamJob"])
     return Windows(cloud, outputs, start, rows)
@@ -133,6 +134,6 @@ def test_a_stack_goes_while_its_trigger_is_started_and_a_window_runs(windows: Wi
     state = windows.cloud.look(TRIGGERS, windows.outputs)
     assert state == ["Started"]
     windows.cloud.look(BEGIN.format(day=windows.start[:10]), windows.outputs)
-    gone = windows.cloud.pulumi("destroy", "--yes", "--skip-preview", stack="local")
+    gone = windows.cloud.pulumi("destroy", "--yes", "--skip-preview", stack=STACK)
     assert gone.code == 0, gone.text
     assert windows.cloud.look(LEFT, windows.outputs) == [[], []]

@@ -5,7 +5,6 @@ goes on from there.
 """
 
 import json
-import shutil
 import subprocess
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -14,7 +13,7 @@ from typing import Any
 import pytest
 from azure_sandbox import lifecycle
 
-from .cloud import ROOT, SPEED, Cloud, Run
+from .cloud import SPEED, Cloud, Run
 
 STACK = "faults"
 ROUGH = {"throttle": 0.03, "error": 0.02, "cut": 0.02, "slow": 0.2}
@@ -25,7 +24,6 @@ class Rough:
 
     def __init__(self, cloud: Cloud):
         self.cloud = cloud
-        shutil.copy(ROOT / "Pulumi.local.yaml", cloud.project / f"Pulumi.{STACK}.yaml")
         cloud.create(STACK)
 
     def faults(self, **plan: float | str) -> None:

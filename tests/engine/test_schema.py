@@ -1,11 +1,10 @@
 """The tables of a stack: made by `up`, added to without loss, kept when a contract would rob them, opened to few."""
 
-import shutil
 from typing import Any
 
 import pytest
 
-from .cloud import ROOT, Cloud
+from .cloud import Cloud
 from .trial import FACTORY, SQL
 
 CONTRACT = "scoring/sensors/contract.py"
@@ -29,7 +28,6 @@ class Tables:
 
     def __init__(self, cloud: Cloud):
         self.cloud = cloud
-        shutil.copy(ROOT / "Pulumi.local.yaml", cloud.project / "Pulumi.tables.yaml")
         cloud.create("tables")
         run = self.up(modelPath="")
         assert run.code == 0, run.text

@@ -3,7 +3,6 @@
 import csv
 import io
 import json
-import shutil
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,7 +13,7 @@ import pytest
 
 from scoring.plant.source import FILE_COLUMNS
 
-from .cloud import ROOT, Cloud
+from .cloud import Cloud
 from .trial import FACTORY
 
 CONFIG = {"modelPath": "static/build/models/plant", "schedule": "false", "rowsPerFile": "10000"}
@@ -41,8 +40,7 @@ class Static:
 
     def __init__(self, cloud: Cloud):
         self.cloud = cloud
-        shutil.copy(ROOT / "Pulumi.plant.yaml", cloud.project / "Pulumi.static.yaml")
-        cloud.create("static")
+        cloud.create("static", like="plant")
         (cloud.project / "static").mkdir()
         self.tells("sh", "-c", "cd static && batch-scoring train --problem plant --until 2018-01-01")
         self.up(**CONFIG)

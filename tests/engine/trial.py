@@ -2,14 +2,13 @@
 
 import json
 import re
-import shutil
 import subprocess
 from datetime import datetime, timedelta
 from typing import Any
 
 from azure_sandbox import lifecycle
 
-from .cloud import ROOT, SPEED, Cloud, Run
+from .cloud import SPEED, Cloud, Run
 
 TIME = "%Y-%m-%dT%H:%M:%SZ"
 PLANT = ("--devices", "1", "--sensors", "2")
@@ -54,7 +53,6 @@ class Trial:
 
     def __init__(self, cloud: Cloud, stack: str = "trial"):
         self.cloud, self.stack = cloud, stack
-        shutil.copy(ROOT / "Pulumi.local.yaml", cloud.project / f"Pulumi.{stack}.yaml")
         cloud.create(stack)
         (cloud.project / "trial").mkdir(exist_ok=True)
         self.until = _midnight(self.now())
