@@ -102,11 +102,10 @@ def checked_sources(config: Settings) -> Sources:
     problem, ingestion = config.problem, config.ingestion
     template = checked_preparation(problem, ingestion=ingestion, containers=LAKE[ingestion], table=config.static_table)
     query = checked_query(problem, inputs=stream.INPUTS, outputs=stream.OUTPUTS) if config.streams else ""
-    try:
-        schema.tables(contract_of(problem))
-    except schema.SchemaError as error:
-        raise QueryProblems(str(error)) from error
-    return Sources(contract=contract_of(problem), preparation=template, query=query)
+    contract = contract_of(problem)
+    if problems := schema.problems(contract):
+        raise QueryProblems("\n".join(problems))
+    return Sources(contract=contract, preparation=template, query=query)
 
 
 def checked_pipelines(plan: Plan, definitions: Definitions) -> Definitions:

@@ -80,6 +80,22 @@ def find(resource_id: str, *, api: str) -> dict[str, Any] | None:
         return None
 
 
+def until(
+    ask: Callable[[], T], done: Callable[[T], bool], *, seconds: float, late: Callable[[T], str], longest: float = 10
+) -> T:
+    """What `ask()` answers once it is `done`, asked again with pauses that grow to `longest` seconds.
+
+    Raises RuntimeError, saying `late(answer)`, when it is not after `seconds`.
+    """
+    end, pause = time.monotonic() + seconds, 0.5
+    while not done(answer := ask()):
+        if time.monotonic() > end:
+            raise RuntimeError(late(answer))
+        time.sleep(pause)
+        pause = min(pause * 1.5, longest)
+    return answer
+
+
 def patiently(work: Callable[[], T], what: str, *, seconds: float = PATIENCE_SECONDS) -> T:
     """`work()`, again while Azure answers 403: a fresh role assignment takes minutes to reach every service."""
     import pulumi

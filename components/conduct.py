@@ -43,9 +43,10 @@ def stand(
     """
     warehouse = Warehouse("warehouse", warehouse=config.warehouse, admin_client_id=admin.client_id, place=place)
     serverless = Synapse("synapse", lake=lake, warehouse=config.warehouse, admin_client_id=admin.client_id, place=place)
-    factory, ways = Factory("factory", place=place, after=[admin]), []
+    factory = Factory("factory", place=place, after=[admin])
+    ways = []
     if not config.warehouse.public_access:
-        ways.append(PrivateLink("private-link", factory=factory, server_id=warehouse.server_id, place=place).approved)
+        ways = [PrivateLink("private-link", factory=factory, server_id=warehouse.server_id, place=place).approved]
     return Parts(factory=factory, warehouse=warehouse, synapse=serverless, ways=ways)
 
 

@@ -86,15 +86,12 @@ def _state(trigger: str) -> str:
 
 def _ended(factory: str, run: str) -> str:
     """The run's status once it has ended. Raises RuntimeError when it has not in time."""
-    end, pause = time.monotonic() + _WAIT_SECONDS, 0.5
-    while True:
-        status = arm.call("GET", f"{factory}/pipelineruns/{run}", api=_API)["status"]
-        if status in _ENDED:
-            return status
-        if time.monotonic() > end:
-            raise RuntimeError(f"the pipeline schema (run {run}) is {status} after {_WAIT_SECONDS} s")
-        time.sleep(pause)
-        pause = min(pause * 1.5, 10)
+    return arm.until(
+        lambda: arm.call("GET", f"{factory}/pipelineruns/{run}", api=_API)["status"],
+        lambda status: status in _ENDED,
+        seconds=_WAIT_SECONDS,
+        late=lambda status: f"the pipeline schema (run {run}) is {status} after {_WAIT_SECONDS} s",
+    )
 
 
 def _cause(factory: str, run: str) -> str:

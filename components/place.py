@@ -15,6 +15,9 @@ from pulumi_azure_native import authorization, monitor
 from naming import Names
 from settings import Settings
 
+# First and last address of a firewall rule: Azure's way to say any address of its own.
+AZURE_ALONE = "0.0.0.0"  # noqa: S104 (nothing listens there)
+
 
 @dataclass(frozen=True, kw_only=True)
 class Place:

@@ -3,7 +3,6 @@
 https://learn.microsoft.com/azure/data-factory/managed-virtual-network-private-endpoint
 """
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -80,21 +79,18 @@ def approve(acts_on: Mapping[str, Any], before: Mapping[str, Any] | None) -> Non
 
     Raises RuntimeError when no such endpoint asks in time, or when it was refused before.
     """
-    server, asks = acts_on["server"], f"/{acts_on['asks']}".casefold()
-    end, pause = time.monotonic() + _WAIT_SECONDS, 0.5
-    while True:
+    server, asks = acts_on["server"], acts_on["asks"]
+
+    def endpoints() -> dict[str, Any]:
         found = arm.call("GET", f"{server}/privateEndpointConnections", api=arm.SQL_API).get("value", [])
-        for connection in found:
-            if connection["properties"]["privateEndpoint"]["id"].casefold().endswith(asks):
-                return _approve(connection)
-        if time.monotonic() > end:
-            shown = ", ".join(each["properties"]["privateEndpoint"]["id"] for each in found) or "none"
-            raise RuntimeError(f"no endpoint {asks[1:]} asked {server} for a connection in {_WAIT_SECONDS} s: {shown}")
-        time.sleep(pause)
-        pause = min(pause * 1.5, 15)
+        return {each["properties"]["privateEndpoint"]["id"].rpartition("/")[2].casefold(): each for each in found}
 
+    def late(found: Mapping[str, Any]) -> str:
+        there = ", ".join(found) or "none"
+        return f"no endpoint {asks} asked {server} for a connection in {_WAIT_SECONDS} s; there are: {there}"
 
-def _approve(connection: Mapping[str, Any]) -> None:
+    found = arm.until(endpoints, lambda found: asks.casefold() in found, seconds=_WAIT_SECONDS, late=late, longest=15)
+    connection = found[asks.casefold()]
     status = connection["properties"]["privateLinkServiceConnectionState"]["status"]
     if status == "Pending":
         state = {"status": "Approved", "description": "Data Factory of the same stack, approved by pulumi up"}

@@ -1,6 +1,5 @@
 """Starts and stops a Stream Analytics job: Azure has no resource for that, and refuses changes to a running job."""
 
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -61,16 +60,13 @@ def stop(resource_id: str) -> None:
 
 def _settled(job_id: str) -> dict[str, Any]:
     """The job once it is neither starting nor stopping."""
-    end = time.monotonic() + _WAIT_SECONDS
-    while True:
-        job = arm.call("GET", job_id, api=_API)
-        if job["properties"]["jobState"] not in _AT_WORK:
-            return job
-        if time.monotonic() > end:
-            raise RuntimeError(
-                f"the job {_name(job_id)} is still {job['properties']['jobState']} after {_WAIT_SECONDS} s"
-            )
-        time.sleep(1)
+    return arm.until(
+        lambda: arm.call("GET", job_id, api=_API),
+        lambda job: job["properties"]["jobState"] not in _AT_WORK,
+        seconds=_WAIT_SECONDS,
+        late=lambda job: f"the job {_name(job_id)} is still {job['properties']['jobState']} after {_WAIT_SECONDS} s",
+        longest=1,
+    )
 
 
 def _job(resource_id: str) -> str:

@@ -4,7 +4,7 @@ import pulumi
 from pulumi import Input, Output, ResourceOptions
 from pulumi_azure_native import synapse
 
-from components.place import Place, keep, watch
+from components.place import AZURE_ALONE, Place, keep, watch
 from components.storage import StorageAccount
 from settings import Warehouse as WarehouseSettings
 
@@ -62,8 +62,8 @@ class Synapse(pulumi.ComponentResource):
             rule_name="AllowAllWindowsAzureIps",
             workspace_name=workspace.name,
             resource_group_name=place.group,
-            start_ip_address="0.0.0.0",  # noqa: S104 (as in warehouse.py)
-            end_ip_address="0.0.0.0",  # noqa: S104
+            start_ip_address=AZURE_ALONE,
+            end_ip_address=AZURE_ALONE,
             opts=child,
         )
         if warehouse.dedicated_pool:

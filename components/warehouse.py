@@ -6,7 +6,7 @@ from pulumi_azure_native import sql
 
 from components import arm
 from components.pipelines import DATABASE
-from components.place import Place, keep, watch
+from components.place import AZURE_ALONE, Place, keep, watch
 from components.steps import before_update
 from settings import Warehouse as WarehouseSettings
 
@@ -54,8 +54,8 @@ class Warehouse(pulumi.ComponentResource):
                 firewall_rule_name="AllowAllWindowsAzureIps",
                 server_name=server.name,
                 resource_group_name=place.group,
-                start_ip_address="0.0.0.0",  # noqa: S104 (Azure's way to say: any address of Azure's own)
-                end_ip_address="0.0.0.0",  # noqa: S104
+                start_ip_address=AZURE_ALONE,
+                end_ip_address=AZURE_ALONE,
                 opts=ResourceOptions(parent=self, deleted_with=server),
             )
         sql.ServerBlobAuditingPolicy(

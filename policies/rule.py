@@ -116,14 +116,24 @@ class Rules:
 
         return declare
 
-    def requires(self, id: str, *values: Any, on: str, property: str, absent: bool = False, **about: Any) -> None:
-        """Declares that `property` has one of `values`; `absent`: or is left out, because Azure's default is good."""
+    def requires(
+        self, id: str, *values: Any, on: str, property: str, absent: bool = False, flag: str = "", **about: Any
+    ) -> None:
+        """Declares that `property` has one of `values`; `absent`: or is left out, because Azure's default is good.
+
+        With a `flag`: only where the rule's setting of that name is true, which it is not by default.
+        """
 
         def check(resource: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
-            yield from differs(resource, property, *values, absent=absent)
+            if not flag or settings[flag]:
+                yield from differs(resource, property, *values, absent=absent)
 
         expected = one_of(values) + (" or absent" if absent else "")
-        self.add(check, id, on, about | {"property": property, "expected": expected})
+        about |= {"property": property, "expected": expected}
+        if flag:
+            about |= {"expected": f"{expected} where `{flag}`"}
+            about |= {"settings": {flag: {"type": "boolean", "default": False}}}
+        self.add(check, id, on, about)
 
     def forbids(self, id: str, *, on: str | Iterable[str], expected: str, **about: Any) -> None:
         """Declares that resources of these types must not exist at all."""

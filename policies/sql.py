@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from pulumi_policy import ResourceValidationArgs
 
 from policies.inputs import ABSENT, read, show
-from policies.rule import CRITICAL, HIGH, MEDIUM, Problem, Rules, Settings, differs
+from policies.rule import CRITICAL, HIGH, MEDIUM, Problem, Rules, Settings
 
 rules = Rules("Azure SQL")
 
@@ -55,21 +55,18 @@ def no_password(server: ResourceValidationArgs, settings: Settings) -> Iterator[
             yield Problem(property=name, found="set", expected="absent")
 
 
-@rules.rule(
+rules.requires(
     "sql-public-access",
+    "Disabled",
     on=SERVER,
     property="publicNetworkAccess",
-    expected="Disabled where `shut`",
+    flag="shut",
     title="A SQL server of production has no public door.",
     why="What cannot be reached cannot be guessed at, scanned or flooded.",
     fix="set sqlPublicAccess false: Data Factory then comes by a private endpoint.",
     severity=HIGH,
     sources=("AP 1b8ca024", "MCSB NS-2", "TRV AZU-0022"),
-    settings={"shut": {"type": "boolean", "default": False}},
 )
-def public_access(server: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
-    if settings["shut"]:
-        yield from differs(server, "publicNetworkAccess", "Disabled")
 
 
 @rules.rule(
@@ -97,18 +94,15 @@ def opened(rule: ResourceValidationArgs, settings: Settings) -> Iterator[Problem
         yield Problem(property="startIpAddress", found=f"{show(first)} to {show(last)}", expected=f"not {EVERYBODY}")
 
 
-@rules.rule(
+rules.requires(
     "sql-zones",
+    True,
     on=DATABASE,
     property="zoneRedundant",
-    expected="true where `required`",
+    flag="required",
     title="A database of production survives the loss of a zone.",
     why="One zone's fire is otherwise the end of the results until a restore.",
     fix="set sqlTier zoneRedundant.",
     severity=MEDIUM,
     sources=("AP 6221cac0",),
-    settings={"required": {"type": "boolean", "default": False}},
 )
-def zones(database: ResourceValidationArgs, settings: Settings) -> Iterator[Problem]:
-    if settings["required"]:
-        yield from differs(database, "zoneRedundant", True)

@@ -15,8 +15,8 @@ rules = Rules("Every resource, and the stack")
 UNTAGGABLE = {
     "authorization:RoleAssignment",
     "authorization:ManagementLockByScope",
-    *(f"datafactory:{part}" for part in ("CredentialOperation", "Dataset", "LinkedService", "Pipeline", "Trigger")),
-    *(f"datafactory:{part}" for part in ("IntegrationRuntime", "ManagedPrivateEndpoint")),
+    *(f"datafactory:{part}" for part in ("CredentialOperation", "Dataset", "IntegrationRuntime", "LinkedService")),
+    *(f"datafactory:{part}" for part in ("ManagedPrivateEndpoint", "Pipeline", "Trigger")),
     "eventhub:ConsumerGroup",
     "eventhub:EventHub",
     "eventhub:EventHubAuthorizationRule",

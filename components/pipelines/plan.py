@@ -35,7 +35,7 @@ class Plan:
     rows_per_file: int
     timeout_hours: int
     delay_seconds: int
-    private: bool = False
+    private: bool
 
     @property
     def sources(self) -> list[str]:

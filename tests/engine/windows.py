@@ -132,6 +132,7 @@ def plan() -> Plan:
         rows_per_file=25,
         timeout_hours=1,
         delay_seconds=780,
+        private=False,
     )
 
 

@@ -156,8 +156,6 @@ IN_THE_CONTRACT = [
     ]),
     ("sensors", "prediction", rename("Expected", "Forecast"), [
         r"scoring/sensors/model.py, line \d+: column Expected is in no row of the contract",
-    ]),
-    ("sensors", "prediction", rename("Expected", "Forecast"), [
         "operations/page/columns.py: column Expected is missing in row prediction of scoring/sensors/contract.py",
     ]),
     ("sensors", "prediction", drop("Score"), [

@@ -57,7 +57,7 @@ class Stores:
         return Files(who=self.principal(linked), folder=place, name=str(location.get("fileName") or ""))
 
     def database(self, linked: LinkedService) -> tuple[Principal, Target]:
-        """Raises SqlError when there is no such server, or when it lets the factory's machines not in."""
+        """Raises SqlError when there is no such server, or when it does not let the factory's machines in."""
         if linked.type not in DATABASES:
             raise refusal(f"the linked service type '{linked.type}' for tables ({', '.join(DATABASES)} are)")
         given = {**_connection(str(linked.properties.get("connectionString") or "")), **linked.properties}

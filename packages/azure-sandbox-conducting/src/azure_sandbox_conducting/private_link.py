@@ -10,24 +10,26 @@ import uuid
 from typing import Any
 
 from azure_sandbox.context import Sandbox
-from azure_sandbox.ids import name_of, normal, parent_of
+from azure_sandbox.ids import kind_of, name_of, normal, parent_of
+from azure_sandbox.resource_manager import ResourceManager
 from azure_sandbox.store import Store
 from sql_engine import SqlError
 
 ENDPOINTS = "microsoft.datafactory/factories/managedvirtualnetworks/managedprivateendpoints"
 CONNECTIONS = "microsoft.sql/servers/privateendpointconnections"
 AZURE = ipaddress.IPv4Address("20.61.98.45")  # a machine of Data Factory, as a firewall sees it
-MICROSOFTS = "/subscriptions/{0}/resourceGroups/vnet-managed/providers/Microsoft.Network/privateEndpoints/{1}.{2}"
+MICROSOFTS = "/subscriptions/{}/resourceGroups/vnet-managed/providers/Microsoft.Network/privateEndpoints"
 Resource = dict[str, Any]
 
 
 class PrivateLinks:
-    """Keeps an endpoint and the connection at its target in step."""
+    """Keeps an endpoint and the connection at its target in step. Azure's name for an endpoint, which a connection
+    carries, is `factory.endpoint`."""
 
     def __init__(self, sandbox: Sandbox) -> None:
         self._store = sandbox.store
 
-    def install(self, manager: Any) -> None:
+    def install(self, manager: ResourceManager) -> None:
         manager.after_put(ENDPOINTS, self.endpoint_put)
         manager.after_delete(ENDPOINTS, self.endpoint_deleted)
         manager.after_put(CONNECTIONS, self.connection_put)
@@ -36,56 +38,47 @@ class PrivateLinks:
     async def endpoint_put(self, resource: Resource, old: Resource | None) -> None:
         if old is not None:
             return
-        factory = parent_of(parent_of(resource["id"]))
-        endpoint = MICROSOFTS.format(uuid.uuid4(), name_of(factory), resource["name"])
+        factory, properties = name_of(_factory(resource)), resource["properties"]
         name = f"{resource['name']}-{uuid.uuid4()}"
-        state = {"status": "Pending", "description": f"Requested by {name_of(factory)}", "actionsRequired": "None"}
-        properties = {
-            "privateEndpoint": {"id": endpoint},
-            "groupIds": [resource["properties"]["groupId"]],
+        connection = f"{properties['privateLinkResourceId']}/privateEndpointConnections/{name}"
+        state = {"status": "Pending", "description": f"Requested by {factory}", "actionsRequired": "None"}
+        made = {
+            "privateEndpoint": {"id": f"{MICROSOFTS.format(uuid.uuid4())}/{_asks(resource)}"},
+            "groupIds": [properties["groupId"]],
             "privateLinkServiceConnectionState": state,
             "provisioningState": "Ready",
         }
-        connection = f"{resource['properties']['privateLinkResourceId']}/privateEndpointConnections/{name}"
         kind = "Microsoft.Sql/servers/privateEndpointConnections"
-        made = {"id": connection, "name": name, "type": kind, "properties": properties}
-        self._store.put_resource(connection, made)
-        self._store.set_value(f"private-link:{normal(connection)}", resource["id"])
-        self._show(resource["id"], "Pending")
+        self._store.put_resource(connection, {"id": connection, "name": name, "type": kind, "properties": made})
 
     async def endpoint_deleted(self, resource: Resource) -> None:
-        connection = connection_of(self._store, resource)
-        if connection is not None:
-            self._store.delete_resource(connection["id"])
+        for connection in self._store.resources(resource["properties"]["privateLinkResourceId"], CONNECTIONS):
+            if _asker(connection) == _asks(resource):
+                self._store.delete_resource(connection["id"])
 
     async def connection_put(self, resource: Resource, _: Any) -> None:
-        self._show(self._endpoint(resource), state_of(resource))
+        self._show(resource, resource["properties"]["privateLinkServiceConnectionState"]["status"])
 
     async def connection_deleted(self, resource: Resource) -> None:
-        self._show(self._endpoint(resource), "Disconnected")
+        self._show(resource, "Disconnected")
 
-    def _endpoint(self, connection: Resource) -> str:
-        return self._store.value(f"private-link:{normal(connection['id'])}", "")
-
-    def _show(self, endpoint_id: str, status: str) -> None:
-        endpoint = self._store.resource(endpoint_id)
-        if endpoint is not None:
-            endpoint["properties"]["connectionState"] = {"status": status}
-            self._store.put_resource(endpoint_id, endpoint)
+    def _show(self, connection: Resource, status: str) -> None:
+        for endpoint in self._store.resources(kind=ENDPOINTS):
+            if _asks(endpoint) == _asker(connection):
+                endpoint["properties"]["connectionState"] = {"status": status}
+                self._store.put_resource(endpoint["id"], endpoint)
 
 
-def connection_of(store: Store, endpoint: Resource) -> Resource | None:
-    """The connection that an endpoint asked its target for."""
-    target = endpoint["properties"]["privateLinkResourceId"]
-    own = normal(endpoint["id"])
-    for connection in store.resources(target, CONNECTIONS):
-        if normal(store.value(f"private-link:{normal(connection['id'])}", "")) == own:
-            return connection
-    return None
+def _factory(endpoint: Resource) -> str:
+    return parent_of(parent_of(endpoint["id"]))
 
 
-def state_of(connection: Resource) -> str:
-    return connection["properties"]["privateLinkServiceConnectionState"]["status"]
+def _asks(endpoint: Resource) -> str:
+    return f"{name_of(_factory(endpoint))}.{endpoint['name']}"
+
+
+def _asker(connection: Resource) -> str:
+    return name_of(connection["properties"]["privateEndpoint"]["id"])
 
 
 def admit(store: Store, *, factory: str, runtime: str | None, server: str) -> None:
@@ -99,8 +92,7 @@ def admit(store: Store, *, factory: str, runtime: str | None, server: str) -> No
             f"The public network interface on this server is not accessible: '{name}'. To connect to this server, use "
         )
         raise SqlError(47073, f"{text}the Private Endpoint from inside your virtual network.")
-    rules = [r for r in store.resources(server) if r["type"].lower().endswith("/firewallrules")]
-    if not any(_admits(rule["properties"]) for rule in rules):
+    if not any(_admits(rule["properties"]) for rule in store.resources(server, f"{kind_of(server)}/firewallrules")):
         text = (
             f"Cannot open server '{name}' requested by the login. Client with IP address '{AZURE}' is not allowed to "
         )
@@ -111,12 +103,12 @@ def _linked(store: Store, factory: str, runtime: str | None, server: str) -> boo
     """Whether the runtime's machines are in a managed network with an approved connection to the server."""
     found = store.resource(f"{factory}/integrationRuntimes/{runtime}") or {"properties": {}}
     network = (found["properties"].get("managedVirtualNetwork") or {}).get("referenceName")
-    for endpoint in store.resources(f"{factory}/managedVirtualNetworks/{network}", ENDPOINTS) if network else ():
-        if normal(endpoint["properties"]["privateLinkResourceId"]) == normal(server):
-            connection = connection_of(store, endpoint)
-            if connection is not None and state_of(connection) == "Approved":
-                return True
-    return False
+    endpoints = store.resources(f"{factory}/managedVirtualNetworks/{network}", ENDPOINTS) if network else []
+    return any(
+        normal(properties["privateLinkResourceId"]) == normal(server)
+        and properties["connectionState"]["status"] == "Approved"
+        for properties in (endpoint["properties"] for endpoint in endpoints)
+    )
 
 
 def _admits(rule: Resource) -> bool:

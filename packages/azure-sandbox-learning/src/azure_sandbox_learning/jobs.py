@@ -115,11 +115,8 @@ class Jobs:
 
         deployment = record["deploymentProperties"]
         settings = Settings.from_deployment(deployment)
-        environment = data.asset("environments", deployment["environmentId"])
         logs = work / "logs"
-        self._pull(record, deployment["environmentId"])
-        python, log = await environments.build(environment.get("condaFile"))
-        _write(work / "other" / BUILD_LOG, log)
+        python = await self._environment(record, data, work, deployment["environmentId"])
         code, output = deployment["codeConfiguration"], data.place(record["output"])
         if record["attempt"] == 1 and await data.exists(output.below(settings.output_file_name)):
             raise JobFailed("UserError", f"Output already exists: {output.below(settings.output_file_name).url}")
@@ -144,9 +141,7 @@ class Jobs:
 
     async def _command(self, record: Record, data: JobData, work: Path) -> None:
         job = record["command"]
-        self._pull(record, job["environmentId"])
-        python, log = await environments.build(data.asset("environments", job["environmentId"]).get("condaFile"))
-        _write(work / "other" / BUILD_LOG, log)
+        python = await self._environment(record, data, work, job["environmentId"])
         reader = replace(data, compute=self._identity(record["compute"]) or data.compute)
         code = (
             self._reader_of_code(reader, data.asset("codes", job["codeId"])["codeUri"]) if job.get("codeId") else None
@@ -156,6 +151,14 @@ class Jobs:
         self._status(record, "Finalizing")
         if (work / "code" / "outputs").exists():
             await reader.send(work / "code" / "outputs", self._logs(record, record["name"]).below("outputs"))
+
+    async def _environment(self, record: Record, data: JobData, work: Path, reference: str) -> Path:
+        """The interpreter of an environment, once the nodes have its image; its log lies beside the job's others."""
+        conda_file = data.asset("environments", reference).get("condaFile")
+        self._pull(record, reference)
+        python, log = await environments.build(conda_file)
+        _write(work / "other" / BUILD_LOG, log)
+        return python
 
     def _pull(self, record: Record, environment: str) -> None:
         """The image of an environment lies in the workspace's registry, and its nodes pull it as themselves.

@@ -142,8 +142,10 @@ class Arm:
                 },
             },
             f"{ws}/datastores/assets": {"properties": {"datastoreType": "AzureBlob", **blob}},
-            f"{ws}/models/m/versions/1": {"properties": {"modelUri": "https://work/m", "modelType": "custom_model"}},
-            f"{ws}/codes/c/versions/1": {"properties": {"codeUri": "https://work/c"}},
+            f"{ws}/models/m/versions/1": {
+                "properties": {"modelUri": "https://assets.example/m", "modelType": "custom_model"}
+            },
+            f"{ws}/codes/c/versions/1": {"properties": {"codeUri": "https://assets.example/c"}},
             f"{ws}/environments/e/versions/1": {"properties": {"image": "base", "condaFile": "name: x"}},
             f"{ws}/batchEndpoints/end": {**HERE, "properties": {"authMode": "AADToken"}},
             f"{ws}/batchEndpoints/end/deployments/first": {

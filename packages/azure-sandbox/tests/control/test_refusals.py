@@ -62,8 +62,8 @@ PUTS: list[tuple[str, dict[str, Any], int, str, str]] = [
     ("st/lake", {"location": "northeurope"}, 409, "InvalidResourceLocation", "already exists in location 'westeurope'"),
     (HUB, {"properties__partitionCount": 4}, 400, "BadRequest", "from 2 to 4"),
     (f"{WS}/computes/cpu", {"properties__properties__vmSize": "Big"}, 409, "PropertyChangeNotAllowed", "vmSize"),
-    (f"{WS}/models/m/versions/1", {"properties__modelUri": "https://work/2"}, 409, "Conflict", "immutable"),
-    (f"{WS}/codes/c/versions/1", {"properties__codeUri": "https://work/2"}, 409, "Conflict", "immutable"),
+    (f"{WS}/models/m/versions/1", {"properties__modelUri": "https://assets.example/2"}, 409, "Conflict", "immutable"),
+    (f"{WS}/codes/c/versions/1", {"properties__codeUri": "https://assets.example/2"}, 409, "Conflict", "immutable"),
     # contradictions
     (WS.replace("1", "2"), {"properties__storageAccount": "HNS"}, 400, "BadRequest", "HNS enabled"),
     (WS.replace("1", "2"), {"identity": ...}, 400, "BadRequest", "needs an identity"),

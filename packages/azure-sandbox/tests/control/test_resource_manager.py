@@ -54,7 +54,7 @@ def test_a_version_moves_the_counter_of_its_container(arm: Arm) -> None:
 
 
 def test_code_is_found_by_its_hash_under_any_name(arm: Arm) -> None:
-    body = {"properties": {"codeUri": "https://work/z", "properties": {"hash_sha256": "H"}}}
+    body = {"properties": {"codeUri": "https://assets.example/z", "properties": {"hash_sha256": "H"}}}
     arm.ok("PUT", f"{WS}/codes/other/versions/1", body)
     found = arm.ok("GET", f"{WS}/codes/new/versions", hash="H", hashVersion="202208")["value"]
     assert [code["id"] for code in found] == [arm.id(f"{WS}/codes/other/versions/1")]

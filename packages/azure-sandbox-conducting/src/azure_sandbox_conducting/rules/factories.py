@@ -88,13 +88,6 @@ def check_runtime(world: World, resource_id: str, body: Body, old: Body | None) 
     refuse(old is not None and not same(before, after), f"{text}virtual network and vice versa.")
 
 
-@code("check", NETWORKS)
-def check_network(world: World, resource_id: str, body: Body, old: Body | None) -> None:
-    """github.com/MicrosoftDocs/azure-docs/issues/76925"""
-    text = "Invalid resource request. Resource type: 'ManagedVirtualNetwork', Resource name: 'default' 'Error: Invalid "
-    refuse("properties" not in body, f"{text}payload'.", "InvalidResourceRequest")
-
-
 @code("in_use", NETWORKS)
 def network_in_use(world: World, resource: Body) -> None:
     """learn.microsoft.com/rest/api/datafactory/managed-virtual-networks has no operation that deletes one."""

@@ -166,8 +166,6 @@ def check_connection(world: World, resource_id: str, body: Body, old: Body | Non
     after = dig(body, "properties.privateLinkServiceConnectionState.status")
     text = f"A private endpoint connection that is {before} cannot become {after}."
     refuse(before in ("Rejected", "Disconnected") and not same(before, after), text)
-    properties = dict((old or {})["properties"]) | body["properties"]
-    body["properties"] = properties | {key: (old or {})["properties"][key] for key in ("privateEndpoint", "groupIds")}
 
 
 # Synapse: learn.microsoft.com/azure/synapse-analytics
